@@ -1,0 +1,1 @@
+"""TechTrack monitors and manages technical equipment and air-quality sensors."""
