@@ -1,0 +1,173 @@
+"""Serializer fields of the contract: bounded UTC times, ISO 8601 durations, finite numbers, visible references."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.utils.dateparse import parse_duration
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from techtrack.core.clock import iso_duration
+from techtrack.core.errors import Fault, Invalid
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+_WEEKS = re.compile(r"P(\d{1,6})W")
+
+
+def read_duration(text: str) -> timedelta | None:
+    """Read an ISO 8601 duration of weeks, or of days, hours, minutes and seconds; None for any other text."""
+    if weeks := _WEEKS.fullmatch(text):
+        return timedelta(weeks=int(weeks[1]))
+    # Django would take "P" and "PT", which say nothing, for zero.
+    if not text.startswith("P") or text[-1] not in "DHMS":
+        return None
+    try:
+        return parse_duration(text)
+    except OverflowError:
+        return None
+
+
+class MomentField(serializers.DateTimeField):
+    """An RFC 3339 time in [2000, 2100): years that every database and every time zone can hold."""
+
+    default_error_messages = {"bounds": "A time from 2000-01-01 to 2099-12-31 is expected."}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        try:
+            inside = EARLIEST <= moment < LATEST
+        except OverflowError:
+            inside = False
+        if not inside:
+            self.fail("bounds")
+        return moment.astimezone(UTC)
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        try:
+            return super().enforce_timezone(value)
+        except OverflowError:
+            self.fail("bounds")
+
+
+@extend_schema_field({"type": "string", "format": "duration", "examples": ["PT5M"]})
+class IsoDurationField(serializers.DurationField):
+    """An ISO 8601 duration such as ``PT5M``, from zero to ``longest``."""
+
+    default_error_messages = {
+        "invalid": "An ISO 8601 duration such as PT5M is expected.",
+        "bounds": "A duration from zero to {longest} is expected.",
+    }
+
+    def __init__(self, *, longest: timedelta = timedelta(days=3660), **kwargs: Any) -> None:
+        self.longest = longest
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, value: Any) -> timedelta:
+        duration = read_duration(value) if isinstance(value, str) else None
+        if duration is None:
+            self.fail("invalid")
+        if not timedelta(0) <= duration <= self.longest:
+            self.fail("bounds", longest=iso_duration(self.longest))
+        return duration
+
+    def to_representation(self, value: timedelta) -> str:
+        return iso_duration(value)
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class ObjectField(serializers.JSONField):
+    """A JSON object, and not any other JSON value."""
+
+    default_error_messages = {"object": "An object is expected."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            self.fail("object")
+        return value
+
+
+class NumberField(serializers.FloatField):
+    """A finite JSON number from ``lowest`` to ``highest``; a text that looks like one is refused."""
+
+    default_error_messages = {
+        "invalid": "A number is expected.",
+        "finite": "A number that fits 64 bits is expected.",
+    }
+
+    def __init__(self, *, lowest: float | None = None, highest: float | None = None, **kwargs: Any) -> None:
+        super().__init__(min_value=lowest, max_value=highest, **kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            self.fail("invalid")
+        # Compared before it becomes a float: an integer may be larger than any.
+        if not abs(data) <= sys.float_info.max:
+            self.fail("finite")
+        return float(data)
+
+
+@extend_schema_field(OpenApiTypes.INT64)
+class VisibleField(serializers.PrimaryKeyRelatedField):
+    """The id of a row that the caller may see, or that the thing being edited names already.
+
+    Any other one does not exist. What is named already stays acceptable, so that a client can send back what
+    it was given although its rights there are gone.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        # The generic field would take 7.9 and "7" for 7.
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        return super().to_internal_value(data)
+
+    def get_queryset(self) -> QuerySet:
+        rows: Any = super().get_queryset()
+        visible: QuerySet = rows.visible_to(self.context["request"].auth)
+        thing = getattr(self.parent, "instance", None)
+        held = thing.serializable_value(str(self.source)) if isinstance(thing, Model) else None
+        return visible if held is None else visible | rows.filter(pk=held)
+
+
+class WholeSerializer(serializers.Serializer):
+    """An object inside a resource: complete or an error, also in a PATCH, whose serializers let fields out.
+
+    One with the source ``*`` speaks of the resource itself, and so has its ``instance``.
+    """
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if self.parent is None:
+            return super().run_validation(data)
+        is_empty, data = self.validate_empty_values(data)
+        if is_empty:
+            return data
+        held = self.parent.instance if self.source == "*" else None
+        whole = type(self)(held, data=data, context=self.context)
+        for name in unknown_fields(data, whole):
+            raise serializers.ValidationError({name: NOT_KNOWN}, code="unknown_field")
+        whole.is_valid(raise_exception=True)
+        return whole.validated_data
+
+
+NOT_KNOWN = "this field is not known here"
+
+
+def unknown_fields(data: Any, serializer: serializers.BaseSerializer) -> list[str]:
+    """Name the members of a body that ``serializer`` neither reads nor writes: most are slips of the finger."""
+    known: Any = getattr(serializer, "fields", {})
+    return [name for name in data if name not in known] if isinstance(data, dict) else []
+
+
+def refuse_unknown_fields(data: Any, serializer: serializers.BaseSerializer) -> None:
+    """Raise Invalid for the first member of a body that nobody reads; read-only ones may be sent back as they came."""
+    for name in unknown_fields(data, serializer):
+        raise Invalid(NOT_KNOWN, faults=[Fault(f"/{name[:80]}", "unknown_field", NOT_KNOWN)])

@@ -1,0 +1,179 @@
+"""The one shape of a resource: a list and an item whose methods each make one service call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, ModelSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from techtrack.core.api import concurrency, idempotency
+from techtrack.core.api.fields import refuse_unknown_fields
+from techtrack.core.api.filters import refuse_unknown_parameters
+from techtrack.core.api.problems import with_current
+from techtrack.core.errors import Stale
+from techtrack.core.models import Versioned
+
+BIGGEST_ID = 2**63 - 1
+
+
+class StrictViewSet(GenericViewSet):
+    """Refuses query parameters that nobody reads, and shows only what the caller may see.
+
+    ``extra_parameters`` names parameters that the view reads itself, beside filters, pages, order and search.
+    """
+
+    # Its ``auth`` is the caller's Access, which DRF's types take for a token of its own.
+    request: Any
+    extra_parameters: ClassVar[frozenset[str]] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_unknown_parameters(request, self.known_parameters())
+
+    def known_parameters(self) -> set[str]:
+        """Every query parameter that the action in hand reads."""
+        known = set(self.extra_parameters)
+        if self.action == "list":
+            filterset = getattr(self, "filterset_class", None)
+            known |= set(filterset.base_filters) if filterset else set()
+            known |= {"page", "page_size", "ordering"}
+            known |= {"search"} if getattr(self, "search_fields", None) else set()
+        return known
+
+    def get_queryset(self) -> QuerySet:
+        """The rows that the caller may see; the only way a view comes by a row."""
+        queryset = super().get_queryset()
+        return queryset.visible_to(self.request.auth)  # type: ignore[attr-defined, no-any-return]
+
+    def get_object(self) -> Any:
+        key = str(self.kwargs.get(self.lookup_url_kwarg or self.lookup_field))
+        # An id beyond bigint is simply not there; the databases would disagree how to say so.
+        plain = key.isascii() and key.isdigit() and len(key) <= len(str(BIGGEST_ID))
+        if self.lookup_field == "pk" and (not plain or int(key) > BIGGEST_ID):
+            self.kwargs["pk"] = 0
+        return super().get_object()
+
+
+class ResourceViewSet(
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.ListModelMixin,
+    StrictViewSet,
+):
+    """GET and POST on the list; GET, PUT, PATCH and DELETE on an item.
+
+    A subclass says how to ``add``, ``edit`` and ``drop``, each by one service call.
+    """
+
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
+
+    def add(self, data: dict[str, Any]) -> Versioned:
+        """Create one from validated ``data``."""
+        raise NotImplementedError
+
+    def edit(self, instance: Any, data: dict[str, Any], expected: int | None) -> Versioned:
+        """Write ``data`` to ``instance`` if it still has the ``expected`` version."""
+        raise NotImplementedError
+
+    def drop(self, instance: Any, expected: int | None) -> None:
+        """Delete ``instance`` if it still has the ``expected`` version."""
+        raise NotImplementedError
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:  # type: ignore[override]
+        return idempotency.once(request, lambda: self._create(request))
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        instance = self.get_object()
+        return concurrency.tag(Response(self.get_serializer(instance).data), instance)
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Replace the whole item: what the body leaves out returns to its default."""
+        return self._write(request, partial=False)
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Merge the body into the item (RFC 7396)."""
+        return self._write(request, partial=True)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        instance = self.get_object()
+        expected = concurrency.expected_version(request, instance.version)
+        self._guarded(instance, lambda: self.drop(instance, expected))
+        return Response(status=204)
+
+    def fresh(self, instance: Versioned) -> Any:
+        """Return the representation of ``instance`` as a reader of the item would get it."""
+        found = self.get_queryset().filter(pk=instance.pk).first()
+        return self.get_serializer(found or instance).data
+
+    def _create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        refuse_unknown_fields(request.data, serializer)
+        serializer.is_valid(raise_exception=True)
+        instance = self.add(serializer.validated_data)
+        response = Response(self.fresh(instance), status=201)
+        response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{instance.pk}/")
+        return concurrency.tag(response, instance)
+
+    def _write(self, request: Request, *, partial: bool) -> Response:
+        instance = self.get_object()
+        expected = concurrency.expected_version(request, instance.version)
+        body = self._merged(instance, request.data) if partial else request.data
+        serializer = self.get_serializer(instance, data=body, partial=partial)
+        refuse_unknown_fields(request.data, serializer)
+        serializer.is_valid(raise_exception=True)
+        data = dict(serializer.validated_data)
+        if not partial:
+            data = _defaults(serializer) | data
+        changed = self._guarded(instance, lambda: self.edit(instance, data, expected))
+        return concurrency.tag(Response(self.fresh(changed)), changed)
+
+    def _merged(self, instance: Versioned, patch: Any) -> Any:
+        """Complete the objects inside a PATCH with what is there; most patches hold none and cost nothing."""
+        if not isinstance(patch, dict) or not any(isinstance(value, dict) for value in patch.values()):
+            return patch
+        current = self.get_serializer(instance).data
+        return {name: merge_patch(current.get(name), value) for name, value in patch.items()}
+
+    def _guarded(self, instance: Versioned, write: Callable[[], Any]) -> Any:
+        try:
+            return write()
+        except Stale as error:
+            current = self.get_queryset().filter(pk=instance.pk).first() or instance
+            raise with_current(error, current.version, self.get_serializer(current).data) from error
+
+
+class ReadOnlyViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, StrictViewSet):
+    """Rows that the platform itself writes."""
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return ``target`` after ``patch`` (RFC 7396): objects merge, null removes a member, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
+
+
+def _defaults(serializer: BaseSerializer) -> dict[str, Any]:
+    """What PUT writes for the fields that its body left out: the model's defaults."""
+    if not isinstance(serializer, ModelSerializer):
+        return {}
+    model: Any = serializer.Meta.model
+    columns = {field.name: field for field in model._meta.concrete_fields}
+    return {
+        str(field.source): columns[field.source].get_default()
+        for field in serializer.fields.values()
+        if not field.read_only and not field.required and not field.write_only and field.source in columns
+    }

@@ -1,0 +1,58 @@
+"""News between apps: facts are published by services and heard by what pipeline.py connects.
+
+*Together* listeners run inside the transaction of the cause and commit with it; *after* listeners
+run once it is committed, and may be lost in a crash, so they are only ever hints.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+Listener = Callable[[Any], object]
+
+_together: dict[type, list[Listener]] = defaultdict(list)
+_after: dict[type, list[Listener]] = defaultdict(list)
+_answers: dict[type, list[Callable[[Any], Iterable[str]]]] = defaultdict(list)
+_log = logging.getLogger(__name__)
+
+
+def together(fact: type, *listeners: Listener) -> None:
+    """Run ``listeners`` in the same transaction as the cause; if one fails, the cause fails too."""
+    _together[fact].extend(listeners)
+
+
+def after(fact: type, *listeners: Listener) -> None:
+    """Run ``listeners`` once the cause is committed; a failure is logged and undoes nothing."""
+    _after[fact].extend(listeners)
+
+
+def answer(question: type, *respondents: Callable[[Any], Iterable[str]]) -> None:
+    """Let ``respondents`` answer ``question`` when somebody asks it."""
+    _answers[question].extend(respondents)
+
+
+def publish(fact: object) -> None:
+    """Tell the listeners of ``fact``'s type; call it inside the transaction that made it true."""
+    for listener in _together[type(fact)]:
+        listener(fact)
+    for listener in _after[type(fact)]:
+        transaction.on_commit(partial(_tell, listener, fact))
+
+
+def ask(question: object) -> list[str]:
+    """Collect every answer to ``question``: a rung learns what rungs above it know, without importing them."""
+    return [line for respondent in _answers[type(question)] for line in respondent(question)]
+
+
+def _tell(listener: Listener, fact: object) -> None:
+    # The cause is committed and must not look failed: what an after-listener does is only a hint.
+    try:
+        listener(fact)
+    except Exception:  # noqa: BLE001
+        _log.exception("after-listener failed for %r", fact)

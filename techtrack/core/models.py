@@ -1,0 +1,101 @@
+"""What tables of every app share: versions changed by one conditional UPDATE, numbered heads, idempotency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import connection, models
+from django.db.models import F
+
+from techtrack.core.errors import NotFound, Stale
+
+
+class Versioned(models.Model):
+    """A row that people edit: its integer ``version`` is its strong ETag."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        abstract = True
+
+    def change(self, *, expected: int | None, now: datetime, **changes: Any) -> Self:
+        """Write ``changes`` if the row still has version ``expected`` (None: whatever it has).
+
+        Raises:
+            Stale: somebody else was faster.
+            NotFound: the row is gone.
+
+        """
+        rows = type(self)._default_manager.filter(pk=self.pk)
+        if expected is not None:
+            rows = rows.filter(version=expected)
+        # The check and the write are one statement: two editors cannot both win.
+        if not rows.update(**changes, version=F("version") + 1, updated_at=now):
+            self._explain_loss()
+        self.refresh_from_db()
+        return self
+
+    def remove(self, *, expected: int | None) -> None:
+        """Delete the row if it still has version ``expected``; raises as ``change`` does."""
+        model = type(self)
+        if expected is not None:
+            # Locks the row as it proves the version, so that the cascade below deletes what was meant.
+            claimed = model._default_manager.filter(pk=self.pk, version=expected).update(version=F("version") + 1)
+            if not claimed:
+                self._explain_loss()
+        if not model._default_manager.filter(pk=self.pk).delete()[0]:
+            raise NotFound("it is gone already")
+
+    def _explain_loss(self) -> None:
+        if type(self)._default_manager.filter(pk=self.pk).exists():
+            raise Stale("it was changed by somebody else since you read it")
+        raise NotFound("it is gone")
+
+
+class Head(models.Model):
+    """The last number given out of a sequence whose numbers become visible in order.
+
+    Taken at the end of the transaction that uses it: the row lock holds until commit, so a reader that
+    sees number n also sees every number below it. (Database sequences do not promise that.)
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    last = models.BigIntegerField(default=0)
+
+    @classmethod
+    def take(cls, name: str) -> int:
+        """Return the next number of ``name``; call it inside a transaction, as late as possible."""
+        table = connection.ops.quote_name(cls._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} (name, last) VALUES (%s, 1) "  # noqa: S608 - the table name is ours
+                f"ON CONFLICT (name) DO UPDATE SET last = {table}.last + 1 RETURNING last",
+                [name],
+            )
+            return int(cursor.fetchone()[0])
+
+    @classmethod
+    def current(cls, name: str) -> int:
+        """Return the last number given out, 0 before the first."""
+        return cls.objects.filter(pk=name).values_list("last", flat=True).first() or 0
+
+
+class IdempotencyRecord(models.Model):
+    """The first answer to a POST that carried an Idempotency-Key."""
+
+    principal = models.CharField(max_length=64)
+    route = models.CharField(max_length=200)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["principal", "route", "key"], name="idempotency_key_once"),
+        ]
