@@ -1,0 +1,150 @@
+"""Coming and going: register, log in, renew, verify, log out, and tickets for the WebSocket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from techtrack.accounts import services
+from techtrack.accounts.api.authentication import client_address
+from techtrack.accounts.api.schema import EMPTY_OBJECT, PersonSchema
+from techtrack.accounts.api.serializers import (
+    AccessTokenSerializer,
+    CredentialsSerializer,
+    LoginSerializer,
+    MeSerializer,
+    RefreshSerializer,
+    RegistrationSerializer,
+    TicketSerializer,
+    TokensSerializer,
+)
+from techtrack.accounts.models import User
+from techtrack.accounts.queries import find_session
+from techtrack.core import clock
+from techtrack.core.api.filters import refuse_unknown_parameters
+
+
+class Door(APIView):
+    """Reads one strict body and no query parameter."""
+
+    # Its ``auth`` is the caller's Access, which DRF's types take for a token of its own.
+    request: Any
+    door = "accounts"
+    schema = PersonSchema()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_unknown_parameters(request, ())
+
+    def read(self, serializer: type[Serializer]) -> dict[str, Any]:
+        """Return the body as ``serializer`` understands it."""
+        form = serializer(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        data: dict[str, Any] = form.validated_data
+        return data
+
+
+class OpenDoor(Door):
+    """A door for people who are not known yet; a stale cookie or token does not stand in their way."""
+
+    authentication_classes = []
+    permission_classes = []
+
+    def origin(self) -> dict[str, str]:
+        """Return from where, and with what, the caller comes."""
+        return {"address": client_address(self.request), "device": self.request.headers.get("User-Agent", "")}
+
+
+class TokenView(OpenDoor):
+    """Tokens for a user name or e-mail address and a password."""
+
+    @extend_schema(operation_id="token_create", request=CredentialsSerializer, responses=TokensSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Log in."""
+        _, tokens = services.log_in(**self.read(CredentialsSerializer), **self.origin(), now=clock.now())
+        return _secret(TokensSerializer(tokens).data)
+
+
+class RefreshView(OpenDoor):
+    """A new pair of tokens for a refresh token, which is spent by it."""
+
+    @extend_schema(operation_id="token_refresh", request=RefreshSerializer, responses=TokensSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Renew; using a refresh token twice ends its session, since somebody must have a copy."""
+        tokens = services.refresh(token=self.read(RefreshSerializer)["refresh"], now=clock.now())
+        return _secret(TokensSerializer(tokens).data)
+
+
+class VerifyView(OpenDoor):
+    """Whether an access token is good."""
+
+    @extend_schema(operation_id="token_verify", request=AccessTokenSerializer, responses={200: EMPTY_OBJECT}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Look at an access token: 200 if it opens something now, else 401."""
+        find_session(self.read(AccessTokenSerializer)["token"], clock.now())
+        return Response({})
+
+
+class RegisterView(OpenDoor):
+    """An account for somebody new."""
+
+    @extend_schema(
+        operation_id="accounts_register", request=RegistrationSerializer, responses={201: LoginSerializer}, auth=[]
+    )
+    def post(self, request: Request) -> Response:
+        """Register and log in; the account belongs nowhere until an administrator gives it a role."""
+        profile = self.read(RegistrationSerializer)
+        password = profile.pop("password")
+        user, tokens = services.register(profile=profile, password=password, **self.origin(), now=clock.now())
+        response = _welcome(user, tokens, status=201)
+        response["Location"] = request.build_absolute_uri(f"/api/users/{user.pk}/")
+        return response
+
+
+class LoginView(OpenDoor):
+    """Tokens, and whose they are."""
+
+    @extend_schema(operation_id="accounts_login", request=CredentialsSerializer, responses=LoginSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Log in."""
+        user, tokens = services.log_in(**self.read(CredentialsSerializer), **self.origin(), now=clock.now())
+        return _welcome(user, tokens, status=200)
+
+
+class LogoutView(Door):
+    """The end of a session."""
+
+    @extend_schema(
+        operation_id="accounts_logout",
+        request=RefreshSerializer,
+        responses={205: OpenApiResponse(description="Logged out.")},
+    )
+    def post(self, request: Request) -> Response:
+        """Log out; the refresh token and the access tokens of the session are refused from now on."""
+        services.log_out(by=self.request.auth, token=self.read(RefreshSerializer)["refresh"], now=clock.now())
+        return Response(status=205)
+
+
+class TicketView(Door):
+    """Tickets for the WebSocket, to which a browser cannot send a header."""
+
+    @extend_schema(operation_id="live_ticket_create", request=None, responses={201: TicketSerializer})
+    def post(self, request: Request) -> Response:
+        """Get a ticket that opens the WebSocket once, within half a minute."""
+        ticket = services.issue_ticket(by=self.request.auth, now=clock.now())
+        return _secret({"ticket": ticket, "expires_in": services.TICKET_SECONDS}, status=201)
+
+
+def _welcome(user: User, tokens: services.Tokens, *, status: int) -> Response:
+    body = {**TokensSerializer(tokens).data, "user": MeSerializer(user).data}
+    return _secret(body, status=status)
+
+
+def _secret(data: Any, *, status: int = 200) -> Response:
+    # RFC 6749, 5.1: answers with tokens are kept by nobody on the way.
+    return Response(data, status=status, headers={"Cache-Control": "no-store"})

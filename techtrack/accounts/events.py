@@ -1,0 +1,12 @@
+"""What accounts announce."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UserDeleting:
+    """A person's account is about to go, in this transaction: part what is that person's from what others need."""
+
+    user_id: int

@@ -1,0 +1,52 @@
+"""Passwords: whether one is good enough, whether it is the caller's own, and its hash."""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from techtrack.accounts.models import User
+from techtrack.core.errors import Fault, Invalid
+
+
+class WeakPassword(Invalid):
+    """The password is short, common, all digits, or like the person it belongs to."""
+
+    code = "weak_password"
+
+
+class WrongPassword(Invalid):
+    """The password given as proof is not the caller's."""
+
+    code = "wrong_password"
+
+
+def hashed(password: str, *, owner: User) -> str:
+    """Return the hash of a password that is good enough for ``owner``, who need not be saved yet.
+
+    Call it before the transaction: hashing is slow on purpose, and SQLite has one writer.
+
+    Raises:
+        WeakPassword: it is not; one fault for each reason.
+
+    """
+    try:
+        validate_password(password, owner)
+    except ValidationError as error:
+        faults = [Fault("/password", one.code or WeakPassword.code, " ".join(one.messages)) for one in error.error_list]
+        raise WeakPassword(" ".join(error.messages), faults=faults) from None
+    return make_password(password)
+
+
+def prove(user: User, password: str | None, *, pointer: str) -> None:
+    """Pass if ``password`` is the user's own.
+
+    Raises:
+        WrongPassword: it is missing or another one.
+
+    """
+    if password is None:
+        raise WrongPassword("the password you have now is needed for this", pointer=pointer)
+    if not user.check_password(password):
+        raise WrongPassword("this is not your password", pointer=pointer)
