@@ -1,0 +1,14 @@
+"""The numbered events that a live client resumes from."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class LiveEvent(models.Model):
+    """One event of a topic, in the order in which it became visible."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+    topic = models.CharField(max_length=100)
+    payload = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
