@@ -1,0 +1,151 @@
+"""Lists of readings, newest first, paged by a cursor that names a place in that order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from techtrack.assets.models import Asset
+from techtrack.core.api.fields import EARLIEST, LATEST
+from techtrack.core.api.pagination import whole_number
+from techtrack.core.clock import to_micros
+from techtrack.core.errors import Invalid
+from techtrack.telemetry import queries
+from techtrack.telemetry.api.serializers import row_as_json
+from techtrack.telemetry.domain.items import BIGGEST_ID, CODE
+from techtrack.telemetry.domain.reading import Row
+from techtrack.telemetry.queries import FOREVER, Place
+
+PARAMETERS = {"site", "type", "parameter", "from", "to", "cursor", "page_size"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of readings and the addresses of its neighbours."""
+
+    rows: list[Row]
+    name: str
+    next_url: str | None
+    previous_url: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Write the page."""
+        results = [row_as_json(row, self.name) for row in self.rows]
+        return {"next": self.next_url, "previous": self.previous_url, "results": results}
+
+
+def read_page(request: Request, name: str) -> Page:
+    """Read the page that the query asks for, of readings of equipment or sensors (``name``)."""
+    size = whole_number(request, "page_size", default=50, highest=500)
+    ids = list(_assets(request, name).values_list("pk", flat=True))
+    span = (moment(request, "from", FOREVER[0]), moment(request, "to", FOREVER[1]))
+    direction, place = _cursor(request.query_params.get("cursor"))
+    # One more than the page tells whether there is a neighbour.
+    query: dict[str, Any] = {"asset_ids": ids, "span": span, "limit": size + 1, "parameters": codes(request)}
+    if direction == "newer" and place:
+        found = queries.newer(after=place, **query)
+        rows = found[-size:]
+        before, behind = len(found) > size, True
+    else:
+        found = queries.older(before=place, **query)
+        rows = found[:size]
+        before, behind = place is not None, len(found) > size
+    next_url = _url(request, "older", rows[-1]) if behind and rows else None
+    previous_url = _url(request, "newer", rows[0]) if before and rows else None
+    return Page(rows, name, next_url, previous_url)
+
+
+def described(name: str) -> list[OpenApiParameter]:
+    """Document the query of a list."""
+    texts = {
+        name: "ids or keys, separated by commas",
+        "site": "a site's id",
+        "type": "a type's slug",
+        "parameter": "only readings that have it; codes, separated by commas",
+        "cursor": "from `next` or `previous`",
+    }
+    parameters = [OpenApiParameter(key, OpenApiTypes.STR, description=text) for key, text in texts.items()]
+    parameters += [OpenApiParameter(key, OpenApiTypes.DATETIME) for key in ("from", "to")]
+    return [*parameters, OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": 500})]
+
+
+def moment(request: Request, name: str, default: int) -> int:
+    """Read a time of the query as µs.
+
+    Raises:
+        Invalid: it is not a time with an offset, from 2000 to 2099.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        found = datetime.fromisoformat(text.replace(" ", "+") if text.count(":") > 2 else text)  # noqa: PLR2004
+        if found.tzinfo is not None and EARLIEST <= found < LATEST:
+            return to_micros(found)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid(f"{name} is a time with an offset, such as 2026-11-21T10:00:00Z", pointer=f"?{name}")
+
+
+def codes(request: Request) -> list[str]:
+    """Read the parameter codes of the query; none where it does not speak of parameters.
+
+    Raises:
+        Invalid: one of them is no code.
+    """
+    found = [code for code in request.query_params.get("parameter", "").split(",") if code]
+    for code in found:
+        if not CODE.fullmatch(code):
+            raise Invalid(f"{code[:80]!r} is not a parameter code", pointer="?parameter")
+    return found
+
+
+def ids_and_keys(text: str, pointer: str) -> tuple[list[int], list[str]]:
+    """Split a list of ids and keys."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not 1 <= len(parts) <= 100:  # noqa: PLR2004 - as many as a chart could ever show
+        raise Invalid("1 to 100 ids or keys are expected, separated by commas", pointer=pointer)
+    ids = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 20]  # noqa: PLR2004
+    return [pk for pk in ids if pk <= BIGGEST_ID], [part for part in parts if not (part.isascii() and part.isdigit())]
+
+
+def _assets(request: Request, name: str) -> Any:
+    access: Any = request.auth
+    rows = Asset.objects.visible_to(access).filter(kind=name)
+    query = request.query_params
+    if name in query:
+        ids, keys = ids_and_keys(query[name], f"?{name}")
+        rows = rows.filter(pk__in=ids) | rows.filter(key__in=keys)
+    if "site" in query:
+        rows = rows.filter(site=whole_number(request, "site", default=1, highest=BIGGEST_ID))
+    if "type" in query:
+        rows = rows.filter(type__slug=query["type"][:64])
+    return rows
+
+
+def _cursor(text: str | None) -> tuple[str, Place | None]:
+    if text is None:
+        return "older", None
+    try:
+        direction, time, asset = base64.urlsafe_b64decode(text.encode()).decode().split(":")
+        place = Place(int(time), int(asset))
+        if direction in {"older", "newer"} and abs(place.time) < 2**63 and abs(place.asset) <= BIGGEST_ID:
+            return direction, place
+    except (ValueError, binascii.Error):
+        pass
+    raise Invalid("the cursor is not one that this list gave out", pointer="?cursor")
+
+
+def _url(request: Request, direction: str, row: Row) -> str:
+    cursor = base64.urlsafe_b64encode(f"{direction}:{row.time}:{row.asset}".encode()).decode()
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

@@ -1,0 +1,291 @@
+"""Doors for readings: /api/data/ and /api/measurements/ are two names for one door; /api/ingest/ is the fast one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+    inline_serializer,
+)
+from rest_framework import serializers as drf
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from techtrack.assets.models import Asset
+from techtrack.core import clock
+from techtrack.core.api.filters import refuse_unknown_parameters
+from techtrack.core.api.pagination import add_links
+from techtrack.core.api.parsers import MergePatchParser, ReadingsParser
+from techtrack.core.api.problems import with_current
+from techtrack.core.errors import Fault, Invalid, NotFound, Stale, member
+from techtrack.telemetry import queries, services
+from techtrack.telemetry.api import listing, serializers
+from techtrack.telemetry.api.serializers import row_as_json
+from techtrack.telemetry.domain.items import BIGGEST_ID, Item, check_values, is_time, read_item
+from techtrack.telemetry.domain.reading import Kind, Row
+from techtrack.telemetry.services import MOST_READINGS, Receipt
+
+T = TypeVar("T")
+JUDGE = "judge"
+_ID = re.compile(r"(\d{1,19})-(-?\d{1,18})")
+ON_ERROR = OpenApiParameter(
+    "on_error", enum=["skip"], description="Store the good readings of a batch, report the others."
+)
+
+
+def read_batch(data: Any, names: tuple[str, ...]) -> tuple[dict[str, Item], list[Fault]]:
+    """Read ``{"items": […]}`` or a bare list into items and faults by JSON pointer."""
+    wrapped = isinstance(data, dict)
+    raw = data.get("items") if isinstance(data, dict) else data
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_READINGS:
+        raise Invalid(f"a list of 1 to {MOST_READINGS} readings is expected", pointer="/items" if wrapped else "")
+    if wrapped and (extra := [name for name in data if name != "items"]):
+        raise Invalid("this field is not known here", pointer=member("", extra[0]))
+    now, items, faults = clock.now(), {}, []
+    for index, one in enumerate(raw):
+        pointer = f"/items/{index}" if wrapped else f"/{index}"
+        item = read_item(one, names=names, now=now, pointer=pointer)
+        if isinstance(item, Item):
+            items[pointer] = item
+        else:
+            faults.append(item)
+    return items, faults
+
+
+def store_batch(request: Request, names: tuple[str, ...], kind: str | None) -> tuple[Receipt, bool]:
+    """Store a batch as ``on_error`` says; returns the receipt and whether faults were skipped."""
+    mode = request.query_params.get("on_error")
+    if mode not in {None, "skip"}:
+        raise Invalid("on_error is skip, or left out", pointer="?on_error")
+    items, faults = read_batch(request.data, names)
+    if faults and mode is None:
+        count = len(items) + len(faults)
+        raise Invalid(f"{len(faults)} of {count} readings cannot be stored; nothing was", faults=faults[:100])
+    access: Any = request.auth
+    receipt = services.ingest_items(items=items, by=access, now=clock.now(), skip=mode == "skip", kinds=kind)
+    return Receipt(receipt.position, receipt.accepted, receipt.duplicates, [*faults, *receipt.faults]), mode == "skip"
+
+
+def receipt_as_json(receipt: Receipt, *, skipped: bool) -> dict[str, Any]:
+    """Write a receipt; only ``on_error=skip`` speaks of refused readings."""
+    if not skipped:
+        return {"accepted": receipt.accepted, "duplicates": receipt.duplicates}
+    faults = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in receipt.faults]
+    return {"accepted": receipt.accepted, "refused": len(faults), "errors": faults[:1000]}
+
+
+class IngestView(APIView):
+    """The fast door for machines: a batch in, an answer once it is committed."""
+
+    door = "readings"
+    parser_classes = [ReadingsParser]
+
+    @extend_schema(
+        operation_id="ingest",
+        request=serializers.IngestSerializer,
+        responses={200: serializers.ReceiptSerializer},
+        parameters=[ON_ERROR],
+        tags=["readings"],
+    )
+    def post(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, {"on_error"})
+        receipt, skipped = store_batch(request, ("asset",), None)
+        return Response(receipt_as_json(receipt, skipped=skipped))
+
+
+class ReadingViewSet(ViewSet):
+    """Readings one by one or in batches; corrections by engineers."""
+
+    door = "readings"
+    parser_classes = [ReadingsParser, MergePatchParser]
+    asset_kind: ClassVar[str]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        known = {"list": listing.PARAMETERS | {self.asset_kind}, "create": {"on_error"}}.get(self.action or "", set())
+        refuse_unknown_parameters(request, known)
+
+    def list(self, request: Request) -> Response:
+        page = listing.read_page(request, self.asset_kind)
+        response = Response(page.as_json())
+        add_links(response, next_url=page.next_url, previous_url=page.previous_url)
+        return response
+
+    def create(self, request: Request) -> Response:
+        if isinstance(request.data, list) or (isinstance(request.data, dict) and "items" in request.data):
+            receipt, skipped = store_batch(request, (self.asset_kind,), self.asset_kind)
+            self._await_judge(receipt.position)
+            return Response(receipt_as_json(receipt, skipped=skipped), status=200 if skipped else 201)
+        item = read_item(request.data, names=(self.asset_kind,), now=clock.now(), pointer="")
+        if isinstance(item, Fault):
+            raise Invalid(item.detail, faults=[item])
+        return self._created(request, item)
+
+    def retrieve(self, request: Request, reading: str) -> Response:
+        return self._one(self._found(request, reading)[1])
+
+    def update(self, request: Request, reading: str) -> Response:
+        """Replace the reading: a parameter left out becomes absent."""
+        return self._corrected(request, reading, Kind.REPLACE)
+
+    def partial_update(self, request: Request, reading: str) -> Response:
+        """Merge values into the reading; null removes one."""
+        return self._corrected(request, reading, Kind.PATCH)
+
+    def destroy(self, request: Request, reading: str) -> Response:
+        asset, row = self._found(request, reading)
+        access: Any = request.auth
+        expected = _if_match(request, row)
+        self._guarded(
+            row, lambda: services.remove(asset=asset, time=row.time, by=access, expected=expected, now=clock.now())
+        )
+        return Response(status=204)
+
+    def _created(self, request: Request, item: Item) -> Response:
+        access: Any = request.auth
+        refs = {"": item}
+        receipt = services.ingest_items(items=refs, by=access, now=clock.now(), kinds=self.asset_kind)
+        self._await_judge(receipt.position)
+        asset = self._asset(request, item.ref)
+        row = queries.reading(asset_id=asset.pk, time=item.time) or Row(asset.pk, item.time, item.values)
+        response = self._one(row, status=201)
+        response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{row.asset}-{row.time}/")
+        return response
+
+    def _corrected(self, request: Request, reading: str, kind: Kind) -> Response:
+        asset, row = self._found(request, reading)
+        values = check_values(request.data, names=(self.asset_kind, "timestamp", "id"), removals=kind is Kind.PATCH)
+        _refuse_moving(request.data, asset, row)
+        if any(value is None for value in values.values()):
+            merged = {**row.values, **values}
+            values, kind = {code: value for code, value in merged.items() if value is not None}, Kind.REPLACE
+            if not values:
+                raise Invalid("a reading keeps at least one value; DELETE removes it", pointer="/values")
+        wanted = Row(asset.pk, row.time, {code: value for code, value in values.items() if value is not None})
+        access: Any = request.auth
+        expected, now = _if_match(request, row), clock.now()
+        corrected = self._guarded(
+            row,
+            lambda: services.correct(asset=asset, row=wanted, kind=kind, by=access, expected=expected, now=now),
+        )
+        return self._one(corrected)
+
+    def _guarded(self, row: Row, write: Callable[[], T]) -> T:
+        try:
+            return write()
+        except Stale as error:
+            current = queries.reading(asset_id=row.asset, time=row.time) or row
+            raise with_current(error, services.tag(current), row_as_json(current, self.asset_kind)) from error
+
+    def _one(self, row: Row, status: int = 200) -> Response:
+        response = Response(row_as_json(row, self.asset_kind), status=status)
+        response["ETag"] = f'"{services.tag(row)}"'
+        return response
+
+    def _found(self, request: Request, reading: str) -> tuple[Asset, Row]:
+        match = _ID.fullmatch(reading)
+        row = None
+        if match and int(match[1]) <= BIGGEST_ID:
+            asset = self._asset(request, int(match[1]))
+            row = queries.reading(asset_id=asset.pk, time=int(match[2]))
+        if row is None:
+            raise NotFound("there is no such reading")
+        return asset, row
+
+    def _asset(self, request: Request, ref: int | str) -> Asset:
+        access: Any = request.auth
+        by = {"pk": ref} if isinstance(ref, int) else {"key": ref}
+        asset: Asset | None = Asset.objects.visible_to(access).filter(kind=self.asset_kind, **by).first()
+        if asset is None:
+            raise NotFound("there is no such reading")
+        return asset
+
+    def _await_judge(self, position: int) -> None:
+        # A person who posts a reading sees the alert it raises at once.
+        if position and settings.JUDGE_WAIT:
+            services.wait_until_consumed(consumer=JUDGE, position=position, seconds=settings.JUDGE_WAIT)
+
+
+def _refuse_moving(data: Any, asset: Asset, row: Row) -> None:
+    """Refuse a body that names another asset or time than the address: those are what the reading is."""
+    same: dict[str, Callable[[Any], bool]] = {
+        "id": lambda said: said == f"{row.asset}-{row.time}",
+        str(asset.kind): lambda said: said in [asset.pk, str(asset.pk), asset.key],
+        "timestamp": lambda said: is_time(said, row.time),
+    }
+    for name, holds in same.items():
+        if name in data and not holds(data[name]):
+            raise Invalid("a reading keeps its asset and its time", pointer=f"/{name}")
+
+
+def _if_match(request: Request, row: Row) -> str | None:
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    now = services.tag(row)
+    return now if f'"{now}"' in header else "another"
+
+
+def _described(name: str, serializer: type[drf.Serializer]) -> Any:
+    """Document one of the two names of the door."""
+    plural = {"equipment": "data", "sensor": "measurements"}[name]
+    batch = inline_serializer(f"{serializer.__name__}Batch", {"items": serializer(many=True)})
+    reading = OpenApiParameter("reading", OpenApiTypes.STR, "path", description="`{asset}-{µs since 1970}`")
+    body = PolymorphicProxySerializer(f"{serializer.__name__}OrBatch", [serializer, batch], None)
+    answer = PolymorphicProxySerializer(
+        f"{serializer.__name__}Answer", [serializer, serializers.ReceiptSerializer], None
+    )
+    page: Any = inline_serializer(
+        f"{serializer.__name__}Page",
+        {
+            "next": drf.URLField(allow_null=True),
+            "previous": drf.URLField(allow_null=True),
+            "results": serializer(many=True),
+        },
+    )
+    # It is a page already: the document must not make a list of pages of it.
+    extend_schema_serializer(many=False)(page)
+    change = inline_serializer(f"{serializer.__name__}Change", {"values": serializers.ValuesField()})
+    one: dict[str, Any] = {"parameters": [reading], "tags": ["readings"]}
+    return extend_schema_view(
+        list=extend_schema(
+            operation_id=f"{plural}_list", responses=page, parameters=listing.described(name), tags=["readings"]
+        ),
+        create=extend_schema(
+            operation_id=f"{plural}_create",
+            request=body,
+            responses={201: answer, 200: serializers.ReceiptSerializer},
+            parameters=[ON_ERROR],
+            tags=["readings"],
+        ),
+        retrieve=extend_schema(operation_id=f"{plural}_retrieve", responses=serializer, **one),
+        update=extend_schema(operation_id=f"{plural}_update", request=change, responses=serializer, **one),
+        partial_update=extend_schema(operation_id=f"{plural}_merge", request=change, responses=serializer, **one),
+        destroy=extend_schema(operation_id=f"{plural}_destroy", responses={204: None}, **one),
+    )
+
+
+@_described("equipment", serializers.DataSerializer)
+class DataViewSet(ReadingViewSet):
+    """Readings of equipment."""
+
+    asset_kind = "equipment"
+
+
+@_described("sensor", serializers.MeasurementSerializer)
+class MeasurementViewSet(ReadingViewSet):
+    """Readings of sensors."""
+
+    asset_kind = "sensor"

@@ -1,0 +1,144 @@
+"""What a door accepts as a reading: decoded JSON in, a row or named faults out. The same at every door."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from techtrack.core.clock import to_micros
+from techtrack.core.errors import Fault, Invalid, member
+
+CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MOST_VALUES = 256
+LONGEST_KEY = 200
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(hours=24)
+BIGGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One reading as sent: ``ref`` is an asset id or key, ``time`` µs since 1970 (UTC)."""
+
+    ref: int | str
+    time: int
+    values: Mapping[str, float]
+
+
+class _Refused(Exception):
+    def __init__(self, pointer: str, code: str, detail: str) -> None:
+        self.fault = Fault(pointer, code, detail)
+
+
+def read_item(raw: Any, *, names: tuple[str, ...], now: datetime, pointer: str) -> Item | Fault:
+    """Read one ``{<name>, timestamp?, values}``, where <name> is one of ``names``; time defaults to ``now``.
+
+    Returns the fault, with its JSON pointer, instead of raising: a batch wants them all.
+    """
+    try:
+        _only_known(raw, names, pointer)
+        ref = _read_ref(raw, names, pointer)
+        time = read_time(raw.get("timestamp"), now=now, pointer=f"{pointer}/timestamp")
+        return Item(ref, time, read_values(raw.get("values"), pointer=f"{pointer}/values"))
+    except _Refused as refusal:
+        return refusal.fault
+
+
+def read_time(raw: Any, *, now: datetime, pointer: str) -> int:
+    """Read an RFC 3339 time from 2000 to 24 hours ahead; None means now."""
+    if raw is None:
+        return to_micros(now)
+    if not isinstance(raw, str):
+        raise _Refused(pointer, "invalid", "a time such as 2026-11-21T10:00:00Z is expected")
+    try:
+        moment = datetime.fromisoformat(raw)
+        if moment.tzinfo is None:
+            raise _Refused(pointer, "invalid", "the time needs an offset, such as Z or +01:00")
+        micros = to_micros(moment)
+    except (ValueError, OverflowError):
+        raise _Refused(pointer, "invalid", "a time such as 2026-11-21T10:00:00Z is expected") from None
+    if not to_micros(EARLIEST) <= micros <= to_micros(now + AHEAD):
+        raise _Refused(pointer, "out_of_bounds", "the time is before 2000 or more than 24 hours ahead")
+    return micros
+
+
+def is_time(raw: Any, micros: int) -> bool:
+    """Tell whether ``raw`` is a way to write the time ``micros``."""
+    try:
+        return to_micros(datetime.fromisoformat(raw)) == micros
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def read_values(raw: Any, *, pointer: str) -> dict[str, float]:
+    """Read values by parameter code: 1 to 256 finite numbers; true and false are 1 and 0."""
+    if not isinstance(raw, Mapping):
+        raise _Refused(pointer, "required" if raw is None else "invalid", "an object of values is expected")
+    if not 1 <= len(raw) <= MOST_VALUES:
+        raise _Refused(pointer, "invalid", f"1 to {MOST_VALUES} values are expected")
+    return {code: _read_value(code, value, pointer) for code, value in raw.items()}
+
+
+def _read_value(code: str, value: Any, pointer: str) -> float:
+    place = member(pointer, code[:80])
+    if not CODE.fullmatch(code):
+        raise _Refused(
+            place, "bad_code", "a parameter code has lower-case letters, digits and _, and starts with a letter"
+        )
+    if not isinstance(value, (int, float)):
+        raise _Refused(place, "not_a_number", "a number is expected")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _Refused(place, "not_finite", "a finite number is expected")
+    return number
+
+
+def _only_known(raw: Any, names: tuple[str, ...], pointer: str) -> None:
+    if not isinstance(raw, Mapping):
+        raise _Refused(pointer, "invalid", "an object is expected")
+    for name in raw:
+        if name not in {*names, "timestamp", "values"}:
+            raise _Refused(member(pointer, name[:80]), "unknown_field", "this field is not known here")
+
+
+def _read_ref(raw: Mapping[str, Any], names: tuple[str, ...], pointer: str) -> int | str:
+    given = [name for name in names if name in raw]
+    if not given:
+        raise _Refused(f"{pointer}/{names[0]}", "required", "this field is required")
+    ref, place = raw[given[0]], f"{pointer}/{given[0]}"
+    if len(given) > 1:
+        raise _Refused(place, "invalid", f"give one of {', '.join(names)}")
+    if isinstance(ref, str) and ref.isascii() and ref.isdigit():
+        # No key is of digits alone: a gateway that knows only texts writes an id so.
+        ref = int(ref[:20])
+    is_id = isinstance(ref, int) and not isinstance(ref, bool) and 0 < ref <= BIGGEST_ID
+    is_key = isinstance(ref, str) and 0 < len(ref) <= LONGEST_KEY
+    if not (is_id or is_key):
+        raise _Refused(place, "invalid", "an id or a key is expected")
+    return ref  # type: ignore[no-any-return]
+
+
+def check_values(raw: Any, *, names: tuple[str, ...], removals: bool) -> dict[str, float | None]:
+    """Read the body of a correction, ``{"values": {…}}``; with ``removals`` null takes a value away.
+
+    Raises:
+        Invalid: with a fault that names the place.
+    """
+    try:
+        _only_known(raw, names, "")
+        values = raw.get("values")
+        gone = (
+            [code for code, value in values.items() if value is None] if removals and isinstance(values, dict) else []
+        )
+        kept = {code: value for code, value in values.items() if code not in gone} if gone else values
+        read: dict[str, float | None] = dict.fromkeys(gone)
+        return read | (read_values(kept, pointer="/values") if kept or not gone else {})
+    except _Refused as refusal:
+        raise Invalid(refusal.fault.detail, faults=[refusal.fault]) from None

@@ -1,0 +1,1 @@
+"""What telemetry shows on open sockets."""

@@ -1,0 +1,1 @@
+"""Where readings live, behind one small protocol."""
