@@ -1,0 +1,1 @@
+"""Doors for rules and alerts."""

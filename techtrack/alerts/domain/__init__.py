@@ -1,0 +1,1 @@
+"""Pure rules of alerts: conditions and the lifecycle step."""

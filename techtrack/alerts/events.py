@@ -1,0 +1,77 @@
+"""What alerts announce."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """A rule's condition holds (or a person says so); ``again`` when an open alert was raised once more.
+
+    ``open_task`` is the rule's wish for a task, None where it has none. ``at`` is event time.
+    """
+
+    alert_id: int
+    asset_id: int
+    site_id: int | None
+    severity: str
+    at: datetime
+    again: bool = False
+    open_task: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReturned:
+    """The condition no longer holds."""
+
+    alert_id: int
+    asset_id: int
+    site_id: int | None
+    severity: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAcknowledged:
+    """An operator has taken it."""
+
+    alert_id: int
+    by_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChanged:
+    """Something of an alert changed that its watchers may want to see (published beside every fact above).
+
+    ``event`` is the kind of the AlertEvent: raised, returned, acknowledged, severity_changed …
+    """
+
+    alert_id: int
+    site_id: int | None
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetHealthChanged:
+    """The worst open severity of an asset is now ``worst`` (None: no open alert)."""
+
+    asset_id: int
+    worst: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsJudged:
+    """The judge has passed a stretch of the log; ``newest`` is the newest event time (µs) per asset in it."""
+
+    position: int
+    newest: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChanged:
+    """A rule was created, edited or deleted."""
+
+    rule_id: int
