@@ -1,0 +1,1 @@
+"""Doors for channels, routes and deliveries."""

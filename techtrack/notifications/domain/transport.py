@@ -1,0 +1,46 @@
+"""What a transport is: settings that can send a message; each transport is one file in transports/."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from techtrack.core import params
+from techtrack.core.errors import Unavailable
+from techtrack.core.registry import Registry
+from techtrack.notifications.domain.message import Message
+
+
+class NotDelivered(Unavailable):
+    """The message was not taken over; ``retry`` tells whether waiting is likely to help."""
+
+    code = "not_delivered"
+
+    def __init__(self, detail: str, *, retry: bool) -> None:
+        super().__init__(detail)
+        self.retry = retry
+
+
+class Transport(Protocol):
+    """A frozen dataclass whose fields are the settings of a channel."""
+
+    def send(self, message: Message, delivery_id: str) -> None:
+        """Hand ``message`` over; return only once the other side has taken it.
+
+        ``delivery_id`` is the same at every attempt, so that a receiver can tell a repetition.
+
+        Raises:
+            NotDelivered: the other side is away or has refused.
+        """
+
+
+transports: Registry[type[Transport]] = Registry("transport", package="techtrack.notifications.transports")
+
+
+def build(kind: str, config: object) -> Transport:
+    """Make the transport of a channel from its stored settings.
+
+    Raises:
+        UnknownKind: no transport is called ``kind``.
+        Invalid: a setting is wrong; the fault points below ``/config``.
+    """
+    return params.build(transports.get(kind, pointer="/kind"), config, pointer="/config")

@@ -1,0 +1,56 @@
+"""Channels and routes in Django's admin."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from techtrack.notifications.models import Channel, Route
+
+
+@pytest.fixture
+def admin(client, adam):
+    """A browser in which adam, who may do everything, is logged in."""
+    adam.is_staff = adam.is_superuser = True
+    adam.save()
+    client.force_login(adam)
+    return client
+
+
+class TestAdmin:
+    def test_makes_changes_and_deletes_a_channel(self, admin, plant):
+        form = {"name": "Shift", "kind": "email", "config": json.dumps({"to": ["a@b.example"]}), "enabled": "on"}
+        assert admin.post("/admin/notifications/channel/add/", form).status_code == 302
+        channel = Channel.objects.get()
+        assert (channel.config, channel.site, channel.version) == ({"to": ["a@b.example"]}, None, 1)
+        page = f"/admin/notifications/channel/{channel.pk}"
+        assert admin.post(f"{page}/change/", {**form, "site": plant.pk}).status_code == 302
+        channel.refresh_from_db()
+        assert (channel.site, channel.version) == (plant, 2)
+        assert admin.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
+        assert not Channel.objects.exists()
+
+    def test_says_what_is_wrong_with_a_channel(self, admin):
+        form = {"name": "Shift", "kind": "email", "config": "{}", "enabled": "on"}
+        answer = admin.post("/admin/notifications/channel/add/", form, follow=True)
+        assert "missing required field `to`" in answer.content.decode()
+        assert not Channel.objects.exists()
+
+    def test_makes_and_changes_a_route(self, admin, make_channel):
+        one, two = make_channel("one"), make_channel("two")
+        form = {"name": "All", "minimum_severity": "high", "tags": '["cnc"]', "channels": [one.pk], "enabled": "on"}
+        assert admin.post("/admin/notifications/route/add/", form).status_code == 302
+        route = Route.objects.get()
+        assert (route.tags, route.channel_ids, route.version) == (["cnc"], [one.pk], 1)
+        page = f"/admin/notifications/route/{route.pk}/change/"
+        assert admin.post(page, {**form, "channels": [one.pk, two.pk]}).status_code == 302
+        route.refresh_from_db()
+        assert (route.channel_ids, route.version) == ([one.pk, two.pk], 2)
+
+    def test_shows_deliveries_and_lets_nobody_change_them(self, admin, make_channel, make_route, make_alert, enqueue):
+        make_route(make_channel("shift"))
+        (delivery,) = enqueue(make_alert())
+        assert delivery.subject in admin.get("/admin/notifications/delivery/").content.decode()
+        assert admin.get(f"/admin/notifications/delivery/{delivery.pk}/change/").status_code == 200
+        assert admin.post(f"/admin/notifications/delivery/{delivery.pk}/change/", {}).status_code == 403
