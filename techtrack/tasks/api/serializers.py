@@ -1,0 +1,102 @@
+"""How tasks and categories look on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from techtrack.alerts.models import Alert
+from techtrack.assets.models import Equipment, Sensor
+from techtrack.core.api.fields import MomentField, VisibleField, WholeSerializer
+from techtrack.core.api.filters import BIGGEST_ID
+from techtrack.tasks.domain.workflow import is_overdue
+from techtrack.tasks.models import Category, Level, Priority, Task
+
+MOST_PEOPLE = 100
+
+
+class CategorySerializer(serializers.ModelSerializer):
+    """The caller's own drawer for tasks."""
+
+    colour = serializers.RegexField(
+        r"^#[0-9a-fA-F]{6}\Z", required=False, allow_blank=True, help_text="Such as #1f77b4, or empty."
+    )
+
+    class Meta:
+        model = Category
+        fields = ["id", "name", "colour", "version", "created_at", "updated_at"]
+        read_only_fields = ["version", "created_at", "updated_at"]
+
+
+class ShareSerializer(WholeSerializer):
+    """With whom a task is shared, and for what."""
+
+    user = serializers.IntegerField(source="user_id", min_value=1, max_value=BIGGEST_ID)
+    level = serializers.ChoiceField(choices=Level.choices, default=Level.READ.value)
+
+
+class TaskSerializer(serializers.ModelSerializer):
+    """One piece of work. At most one of ``equipment`` and ``sensor`` is given; without owners the maker owns it."""
+
+    # The model's field would bring bounds into the document that differ from database to database.
+    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
+    category = VisibleField(queryset=Category.objects.all(), required=False, allow_null=True)
+    due_date = MomentField(required=False, allow_null=True)
+    is_overdue = serializers.SerializerMethodField()
+    owners = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=BIGGEST_ID), max_length=MOST_PEOPLE, required=False
+    )
+    shared_with = serializers.ListField(child=ShareSerializer(), max_length=MOST_PEOPLE, required=False)
+    equipment = VisibleField(queryset=Equipment.objects.all(), required=False, allow_null=True)
+    sensor = VisibleField(queryset=Sensor.objects.all(), required=False, allow_null=True)
+    alert = VisibleField(queryset=Alert.objects.all(), required=False, allow_null=True)
+
+    class Meta:
+        model = Task
+        fields = [
+            "id",
+            "title",
+            "description",
+            "priority",
+            "state",
+            "category",
+            "due_date",
+            "is_overdue",
+            "owners",
+            "shared_with",
+            "equipment",
+            "sensor",
+            "alert",
+            "created_by",
+            "created_at",
+            "updated_at",
+            "completed_at",
+            "version",
+        ]
+        read_only_fields = ["created_by", "created_at", "updated_at", "completed_at", "version"]
+        # The generic check of the constraint on machines' tasks would demand an alert; the database decides.
+        validators: ClassVar[list[Any]] = []
+
+    def get_is_overdue(self, task: Task) -> bool:
+        """Whether the due date has passed and the work is not finished."""
+        return is_overdue(task.state, task.due_date, self.context["now"])
+
+    def validate_shared_with(self, shares: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """Bring each share into the pair that the services take."""
+        return [(share["user_id"], share["level"]) for share in shares]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Bring the two names of the asset into the one that the services take."""
+        named = {name: attrs.pop(name) for name in ("equipment", "sensor") if name in attrs}
+        given = [asset for asset in named.values() if asset is not None]
+        if len(given) > 1:
+            raise serializers.ValidationError({"sensor": "A task is about equipment or a sensor, not both."})
+        if given:
+            attrs["asset"] = given[0]
+        elif not self.partial or any(getattr(self.instance, name, None) for name in named):
+            # null empties only the name that the asset goes by: the other one is empty anyway.
+            attrs["asset"] = None
+        if not self.partial:
+            attrs = {"owners": None, "shared_with": [], **attrs}
+        return attrs
