@@ -1,0 +1,1 @@
+"""Other systems: formats that are read (codecs) and files that are imported."""
