@@ -1,0 +1,1 @@
+"""Pure rules of the pages: how numbers, units and ages are shown."""

@@ -1,0 +1,22 @@
+"""Addresses of the pages."""
+
+from django.templatetags.static import static
+from django.urls import path
+from django.views.generic import RedirectView
+
+from techtrack.web.views import alerts, plant, session, tasks
+
+urlpatterns = [
+    path("", plant.overview, name="overview"),
+    path("login/", session.LogIn.as_view(), name="login"),
+    path("logout/", session.LogOut.as_view(), name="logout"),
+    path("setup/<str:secret>/", session.setup, name="setup"),
+    path("assets/<int:asset_id>/", plant.asset, name="asset"),
+    path("parts/assets/<int:asset_id>/alerts/", plant.open_alerts, name="asset-alerts"),
+    path("favicon.ico", RedirectView.as_view(url=static("web/favicon.svg"))),
+    path("parts/alerts/", plant.open_alerts, name="open-alerts"),
+    path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
+    path("alerts/<int:alert_id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("tasks/", tasks.tasks, name="tasks"),
+    path("tasks/<int:task_id>/done/", tasks.finish, name="task-done"),
+]
