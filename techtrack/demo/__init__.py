@@ -1,0 +1,1 @@
+"""The demo plant: real measured data, replayed through the real doors."""
