@@ -1,0 +1,149 @@
+"""The ``techtrack`` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+NOT_STARTED = 2
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what people can mend into one sentence and exit code 2; a traceback is for our own mistakes."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        from techtrack.config.env import BadSetting  # noqa: PLC0415 - settings load late
+
+        try:
+            _tell_settings(kwargs)
+            _set_up()
+            from techtrack.config.server import CannotStart  # noqa: PLC0415 - needs Django set up
+
+            try:
+                code = command(*args, **kwargs)
+            except CannotStart as error:
+                code = _refuse(error)
+        except BadSetting as error:
+            code = _refuse(error)
+        sys.exit(code or 0)
+
+    return wrapped
+
+
+def _tell_settings(options: dict[str, Any]) -> None:
+    """Let what was said on the command line count as if the environment had said it: links are made from it."""
+    for name in ("host", "port"):
+        if options.get(name):
+            os.environ[name.upper()] = str(options[name])
+    if options.get("certfile"):
+        host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
+        os.environ.setdefault("TECHTRACK_PUBLIC_URL", f"https://{host}:{port}")
+
+
+def _refuse(error: Exception) -> int:
+    click.echo(f"techtrack: {error}", err=True)
+    return NOT_STARTED
+
+
+def _set_up() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
+    import django  # noqa: PLC0415 - slow, and not needed for --help
+
+    django.setup()
+
+
+@click.group()
+@click.version_option(package_name="techtrack")
+def main() -> None:
+    """TechTrack monitors and manages technical equipment and air-quality sensors."""
+
+
+@main.command()
+@click.option("--host", envvar="HOST", help="Address to listen on (HOST, 127.0.0.1).")
+@click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), help="Port to listen on (PORT, 8000).")
+@click.option("--certfile", help="Serve HTTPS with this certificate …")
+@click.option("--keyfile", help="… and this key.")
+@click.option("--reload", is_flag=True, help="Start again when the code changes (development).")
+@_plainly
+def up(certfile: str | None, keyfile: str | None, reload: bool, **_: Any) -> None:  # noqa: FBT001 - click passes flags
+    """Start the platform."""
+    from django.conf import settings  # noqa: PLC0415
+
+    from techtrack.config.server import serve  # noqa: PLC0415
+
+    serve(host=settings.HOST, port=settings.PORT, certfile=certfile, keyfile=keyfile, reload=reload, say=_say)
+
+
+@main.command()
+@_plainly
+def worker() -> None:
+    """Run the judge and the sender of messages, without serving: for set-ups of several processes."""
+    from techtrack.config.server import work  # noqa: PLC0415
+
+    work(say=_say)
+
+
+@main.command()
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--pull-the-plug", is_flag=True, help="Kill the server in mid-ingest and count what is there.")
+@click.option("--times", type=click.IntRange(1, 100), default=3, show_default=True, help="How often to pull it.")
+def demo(host: str, port: int, pull_the_plug: bool, times: int) -> None:  # noqa: FBT001 - click passes flags
+    """Start the demo plant: real measured data, replayed through the real doors."""
+    os.environ["TECHTRACK_DEMO"] = "1"
+    _plainly(_demo)(host, port, pull_the_plug, times)
+
+
+def _demo(host: str, port: int, pull_the_plug: bool, times: int) -> int:  # noqa: FBT001 - as above
+    from techtrack.demo import pull_the_plug as plug  # noqa: PLC0415
+    from techtrack.demo import runner  # noqa: PLC0415
+
+    return plug.pull_the_plug(times=times) if pull_the_plug else runner.run_demo(host=host, port=port)
+
+
+@main.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--asset", help="Id or key of the asset, where no column names it.")
+@click.option("--columns", help="Which columns become which parameters: 'PM2.5=pm2_5,TEMP=temperature'.")
+@click.option("--time", help="The column (or 'year,month,day,hour') that holds the time.")
+@click.option("--timezone", default="UTC", show_default=True, help="Time zone of times without offset.")
+@click.option(
+    "--time-format", default="auto", show_default=True, help="epoch_s, epoch_ms, or a pattern: '%d.%m.%Y %H:%M'."
+)
+@click.option("--asset-column", help="The column that names the asset of each row, by id or key.")
+@click.option("--delimiter", help="What stands between two cells, where looking does not tell.")
+@click.option("--decimal-comma", is_flag=True, help="Numbers are written 1,5.")
+@click.option("--dry-run", is_flag=True, help="Check everything, store nothing.")
+@click.option("--skip-bad-rows", is_flag=True, help="Load the good rows although others are bad.")
+@click.option("--again", is_flag=True, help="Load the file once more from its start, although it was loaded.")
+@click.option("--as-user", help="The user in whose name it is loaded.")
+@_plainly
+def import_(path: Path, **options: Any) -> int:
+    """Load a CSV file of readings (plain or .gz)."""
+    from techtrack.integrations.console import run_import  # noqa: PLC0415
+
+    return run_import(path, **options)
+
+
+@main.command()
+@_plainly
+def doctor() -> int:
+    """Check the set-up and say what to mend."""
+    from techtrack.config.doctor import examine  # noqa: PLC0415
+
+    return examine(say=_say)
+
+
+if __name__ == "__main__":
+    main()

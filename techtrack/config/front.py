@@ -1,0 +1,91 @@
+"""The ASGI front before Django: takes the whole body, so that a truncated or endless one never reaches a view."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+
+from techtrack.core.http import naming_request
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class TooLarge(Exception):
+    """The body is longer than the server accepts."""
+
+
+class Gone(Exception):
+    """The client went away before its body was complete."""
+
+
+class WholeBody:
+    """Buffers a request body up to ``limit`` bytes, then hands it on with its true length.
+
+    The bridge to WSGI alone would lose chunked bodies and take a truncated upload for a complete one.
+    """
+
+    def __init__(self, application: Application, *, limit: int) -> None:
+        self._application = application
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._read(scope, receive)
+        except Gone:
+            return
+        except TooLarge:
+            await _refuse(scope, send)
+            return
+        headers = [(k, v) for k, v in scope["headers"] if k not in {b"content-length", b"transfer-encoding"}]
+        # WSGI writes X_Forwarded_For as X-Forwarded-For, which a proxy before us vouches for: no such names.
+        headers = [(k, v) for k, v in headers if b"_" not in k]
+        scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
+        await self._application(scope, _replaying(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            raise TooLarge
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                raise TooLarge
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    pending = [body]
+
+    async def replay() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return replay
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    from techtrack.core.api import problems  # noqa: PLC0415 - DRF can only be read once Django is set up
+
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    with naming_request(given) as request_id:
+        problem = problems.describe(RequestDataTooBig(), instance=scope["path"])
+    headers = [
+        (b"content-type", problems.MEDIA_TYPE.encode()),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": problem["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(problem).encode()})

@@ -1,0 +1,102 @@
+"""Is the process alive, is it ready for work, and what does it count: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from redis.exceptions import RedisError
+
+from techtrack.alerts.judge import NAME as JUDGE
+from techtrack.core import clock
+from techtrack.core.models import Head
+from techtrack.notifications.models import Delivery, DeliveryState
+from techtrack.telemetry import queries as telemetry
+
+LOG_HEAD = Gauge("techtrack_log_position", "Position of the newest batch of readings")
+JUDGE_LAG = Gauge("techtrack_judge_lag_batches", "Batches of readings that the judge has not passed yet")
+OUTBOX = Gauge("techtrack_outbox_pending", "Messages waiting to be sent")
+LONGEST_WAIT = timedelta(minutes=15)
+MOST_LAG = 10_000
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether work can be done here: 503 with the reasons when not."""
+    checks: dict[str, Callable[[], str]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "cache": _cache,
+        "judge": _judge,
+        "outbox": _outbox,
+    }
+    reasons: dict[str, str] = {}
+    for name, check in checks.items():
+        try:
+            reason = check()
+        except (DatabaseError, OSError, RedisError) as error:
+            reason = f"{type(error).__name__}"
+        if reason:
+            reasons[name] = reason
+        if name == "database" and reason:
+            break
+    status = {"status": "unavailable", "reasons": reasons} if reasons else {"status": "ready"}
+    response = JsonResponse(status, status=503 if reasons else 200)
+    if reasons:
+        response["Retry-After"] = "5"
+    return response
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give everything counted, as Prometheus reads it."""
+    try:
+        LOG_HEAD.set(telemetry.head())
+        JUDGE_LAG.set(_lag())
+        OUTBOX.set(Delivery.objects.filter(state=DeliveryState.PENDING).count())
+    except DatabaseError:
+        # What the process itself has counted is wanted most just then.
+        for gauge in (LOG_HEAD, JUDGE_LAG, OUTBOX):
+            gauge.set(math.nan)
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return ""
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(missing)} migrations are not applied" if missing else ""
+
+
+def _cache() -> str:
+    cache.set("readyz", "1", 10)
+    return "" if cache.get("readyz") == "1" else "what was written cannot be read"
+
+
+def _judge() -> str:
+    lag = _lag()
+    return f"the judge is {lag} batches behind" if lag > MOST_LAG else ""
+
+
+def _outbox() -> str:
+    late = Delivery.objects.filter(state=DeliveryState.PENDING, attempts=0, created_at__lt=clock.now() - LONGEST_WAIT)
+    return "no worker has looked at the outbox for 15 minutes" if late.exists() else ""
+
+
+def _lag() -> int:
+    passed = telemetry.consumed(JUDGE)
+    return 0 if passed is None else Head.current("log:0") - passed

@@ -1,0 +1,1 @@
+"""Django commands that TechTrack takes over."""

@@ -1,0 +1,269 @@
+"""Every setting of the platform, read from the environment; deploy/env.example lists them with their meaning."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from environ import Env as Urls
+
+from techtrack.config.env import BadSetting, Env, kept_secret, made_folder
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+env = Env(BASE_DIR / ".env")
+
+HOME = Path(env.text("TECHTRACK_HOME", "var")).absolute()
+DEBUG = env.flag("DEBUG", default=False)
+WEAK_SECRETS = {"changeme", "secret", "django-insecure"}
+
+
+def _secret(name: str, file: str) -> str:
+    value = env.text(name)
+    if not value:
+        return kept_secret(HOME / "secrets" / file)
+    if len(value) < 32 or any(value.startswith(weak) for weak in WEAK_SECRETS):  # noqa: PLR2004 - 256 bits
+        raise BadSetting(f"{name} is too short or well known; leave it out and a good one is made.")
+    return value
+
+
+SECRET_KEY = _secret("SECRET_KEY", "secret_key")
+JWT_KEY = _secret("TECHTRACK_JWT_KEY", "jwt_key")
+ACCESS_TOKEN_SECONDS = env.number("TECHTRACK_ACCESS_TOKEN_SECONDS", 600)
+SESSION_DAYS = env.number("TECHTRACK_SESSION_DAYS", 30)
+REGISTRATION = env.text("REGISTRATION", "open")
+if REGISTRATION not in {"open", "invite", "closed"}:
+    raise BadSetting(f"REGISTRATION={REGISTRATION} is not open, invite or closed.")
+
+# -- Where it is served -----------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000)
+PUBLIC_URL = env.text("TECHTRACK_PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+SECURE = env.flag("TECHTRACK_HTTPS", default=PUBLIC_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = False
+# Behind a proxy that sets them, X-Forwarded-Proto and X-Forwarded-For are believed; without one they must not be.
+BEHIND_PROXY = env.flag("TECHTRACK_BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "techtrack.config.errors.csrf_failure"
+MAX_BODY = env.number("TECHTRACK_MAX_BODY", 32 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", 8)
+
+# -- What it is made of -----------------------------------------------------------------------------------
+DEMO = env.flag("TECHTRACK_DEMO", default=False)
+APPS = [
+    "core",
+    "accounts",
+    "live",
+    "assets",
+    "telemetry",
+    "alerts",
+    "notifications",
+    "tasks",
+    "integrations",
+    "web",
+]
+INSTALLED_APPS = [
+    # First, so that its runserver and test are the ones that Django finds.
+    "techtrack.config",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    *(f"techtrack.{name}" for name in APPS),
+    "techtrack.demo",
+]
+MIDDLEWARE = [
+    "techtrack.core.http.RequestIdMiddleware",
+    "techtrack.core.http.MetricsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "techtrack.web.security.ContentSecurityPolicyMiddleware",
+    "techtrack.config.errors.ErrorMiddleware",
+    "techtrack.core.http.SlashMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "techtrack.config.urls"
+WSGI_APPLICATION = "techtrack.config.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+made_folder(STATIC_ROOT)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Static files are found where they lie: no collecting step between a checkout and a page.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+MEDIA_ROOT = HOME / "media"
+
+# -- Where it keeps things --------------------------------------------------------------------------------
+# Acknowledged means durable: WAL with synchronous=NORMAL loses acknowledged rows in a power cut.
+SQLITE = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+}
+
+
+def _database() -> dict[str, Any]:
+    url = env.text("DATABASE_URL", f"sqlite:///{HOME / 'techtrack.sqlite3'}")
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(url))
+    except Exception as error:  # noqa: BLE001 - the library raises several kinds for a malformed address
+        raise BadSetting(f"DATABASE_URL cannot be understood ({type(error).__name__}).") from None
+    if found["ENGINE"].endswith("sqlite3"):
+        return found | {
+            "OPTIONS": SQLITE,
+            "TEST": {"NAME": str(HOME / f"test-{found['NAME'] and 'techtrack'}.sqlite3")},
+        }
+    if not found["ENGINE"].endswith("postgresql"):
+        raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
+    # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers.
+    found["OPTIONS"] = {**found.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 20, "timeout": 5}}
+    return found | {"CONN_MAX_AGE": 0}
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# -- People -----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["techtrack.accounts.backends.NameOrEmailBackend"]
+# 47 MiB, two passes, one lane: 100 MiB on eight lanes, Django's default, is a denial of service on a small box.
+PASSWORD_HASHERS = ["techtrack.accounts.backends.Argon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+
+# -- The API ----------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "techtrack.accounts.api.authentication.TokenAuthentication",
+        "techtrack.accounts.api.authentication.KeyAuthentication",
+        "techtrack.accounts.api.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["techtrack.core.api.permissions.KnownCaller"],
+    "DEFAULT_PARSER_CLASSES": [
+        "techtrack.core.api.parsers.StrictJSONParser",
+        "techtrack.core.api.parsers.MergePatchParser",
+    ],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "techtrack.core.api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "techtrack.core.api.filters.Filters",
+        "techtrack.core.api.filters.Ordering",
+        "techtrack.core.api.filters.Search",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "techtrack.core.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TechTrack",
+    "DESCRIPTION": "Monitors and manages technical equipment and air-quality sensors.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVERS": [{"url": "/"}],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "techtrack.core.api.schema.describe_manners",
+    ],
+    "ENUM_NAME_OVERRIDES": {"SeverityEnum": "techtrack.alerts.domain.condition.SEVERITIES"},
+}
+
+# -- Readings and the judge -------------------------------------------------------------------------------
+# How long a person's POST of a reading waits for the judge to pass it, in seconds.
+JUDGE_WAIT = env.number("TECHTRACK_JUDGE_WAIT", 0.25, kind=float)
+# Whether this process runs the background loops itself (the one-process set-up does).
+EMBEDDED_WORKERS = env.flag("TECHTRACK_EMBEDDED_WORKERS", default=True)
+
+# -- Mail -------------------------------------------------------------------------------------------------
+try:
+    vars().update(Urls.email_url_config(env.text("EMAIL_URL", "consolemail://")))
+except Exception as error:  # noqa: BLE001 - the library raises several kinds for a malformed address
+    raise BadSetting(f"EMAIL_URL cannot be understood ({type(error).__name__}).") from None
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "TechTrack <techtrack@localhost>")
+
+# -- Words, times, logs -----------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+DISPLAY_TIME_ZONE = env.text("TIME_ZONE", "UTC")
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_FORMAT = env.text("LOG_FORMAT", "console")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "console": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "techtrack.config.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "stream": sys.stderr}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # A refused request is the caller's news, not the operator's; the metrics count it.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "psycopg.pool": {"level": "ERROR"},
+        "uvicorn": {"level": "WARNING"},
+    },
+}
+if LOG_FORMAT not in LOGGING["formatters"]:  # type: ignore[operator]
+    raise BadSetting(f"LOG_FORMAT={LOG_FORMAT} is neither console nor json.")
