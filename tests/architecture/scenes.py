@@ -1,0 +1,130 @@
+"""For every list of the API: how to fill it with rows, and where it then stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from techtrack.accounts.domain.access import Role
+from techtrack.accounts.models import Site, User
+from techtrack.alerts.models import AlertEvent
+from tests import factories
+
+_numbers = count(1)
+
+
+class Stage:
+    """What all scenes share: adam the admin, the plant, and colleagues to be named in rows."""
+
+    def __init__(self, adam: User, plant: Site) -> None:
+        self.adam = adam
+        self.plant = plant
+        self.type = factories.make_type("robot")
+
+    def person(self) -> User:
+        """A new colleague."""
+        return factories.make_user(f"person{next(_numbers)}", role=Role.OPERATOR, site=self.plant)
+
+    def robot(self) -> Any:
+        """A new robot at the plant."""
+        return factories.make_equipment(site=self.plant, type=self.type)
+
+    def sensor(self) -> Any:
+        """A new sensor at the plant."""
+        return factories.make_sensor(site=self.plant, type=self.type)
+
+    def alert(self, asset: Any = None) -> Any:
+        """A new alert, taken by somebody."""
+        person = self.person()
+        rule = factories.make_rule(site=self.plant)
+        taken = {"acknowledged_by": person, "acknowledged_at": factories.NOW, "assignee": person}
+        return factories.make_alert(asset or self.robot(), rule=rule, **taken)
+
+    def task(self, asset: Any = None) -> Any:
+        """A new task about an asset and an alert, owned by two people and shared with another."""
+        asset = asset or self.robot()
+        owners = [self.person(), self.person()]
+        return factories.make_task(
+            self.person(),
+            owners=owners,
+            shared_with=[self.person()],
+            asset_id=asset.pk,
+            alert=self.alert(asset),
+            category=factories.make_category(owners[0]),
+        )
+
+    def delivery(self) -> Any:
+        """A new message about an alert."""
+        channel = factories.make_channel(site=self.plant)
+        return factories.make_delivery(channel, alert=self.alert(), site=self.plant)
+
+
+def _rows(path: str, make: Callable[[Stage], Any]) -> Callable[[Stage, int], str]:
+    def fill(stage: Stage, rows: int) -> str:
+        for _ in range(rows):
+            make(stage)
+        return path
+
+    return fill
+
+
+def _of_asset(
+    path: str, owner: Callable[[Stage], Any], make: Callable[[Stage, Any], Any]
+) -> Callable[[Stage, int], str]:
+    def fill(stage: Stage, rows: int) -> str:
+        asset = owner(stage)
+        for _ in range(rows):
+            make(stage, asset)
+        return path.format(asset.pk)
+
+    return fill
+
+
+def _readings(path: str, owner: Callable[[Stage], Any]) -> Callable[[Stage, int], str]:
+    def fill(stage: Stage, rows: int) -> str:
+        for number in range(rows):
+            factories.make_reading(owner(stage), at=factories.NOW - timedelta(minutes=number))
+        return path
+
+    return fill
+
+
+def _events(stage: Stage, rows: int) -> str:
+    alert = stage.alert()
+    for _ in range(rows - 1):
+        person = stage.person()
+        AlertEvent.objects.create(
+            alert=alert, at=factories.NOW, recorded_at=factories.NOW, kind="acknowledged", actor=person
+        )
+    return f"/api/alerts/{alert.pk}/events/"
+
+
+SCENES: dict[str, Callable[[Stage, int], str]] = {
+    "/api/users/": _rows("/api/users/", Stage.person),
+    "/api/sites/": _rows(
+        "/api/sites/", lambda stage: factories.make_site(f"Site {next(_numbers)}", parent=stage.plant)
+    ),
+    "/api/equipment/": _rows("/api/equipment/", Stage.robot),
+    "/api/sensors/": _rows("/api/sensors/", Stage.sensor),
+    "/api/asset-types/": _rows("/api/asset-types/", lambda _: factories.make_type(f"type-{next(_numbers)}")),
+    "/api/parameters/": _rows("/api/parameters/", lambda _: factories.make_parameter()),
+    "/api/keys/": _rows("/api/keys/", lambda stage: factories.make_key(stage.person(), site=stage.plant)),
+    "/api/data/": _readings("/api/data/", Stage.robot),
+    "/api/measurements/": _readings("/api/measurements/", Stage.sensor),
+    "/api/alerts/": _rows("/api/alerts/", Stage.alert),
+    "/api/alerts/{}/events/": _events,
+    "/api/equipment/{}/alerts/": _of_asset("/api/equipment/{}/alerts/", Stage.robot, Stage.alert),
+    "/api/sensors/{}/alerts/": _of_asset("/api/sensors/{}/alerts/", Stage.sensor, Stage.alert),
+    "/api/rules/": _rows("/api/rules/", lambda stage: factories.make_rule(site=stage.plant, asset_type=stage.type)),
+    "/api/channels/": _rows("/api/channels/", lambda stage: factories.make_channel(site=stage.plant)),
+    "/api/routes/": _rows(
+        "/api/routes/", lambda _: factories.make_route(factories.make_channel(), factories.make_channel())
+    ),
+    "/api/deliveries/": _rows("/api/deliveries/", Stage.delivery),
+    "/api/tasks/": _rows("/api/tasks/", Stage.task),
+    "/api/equipment/{}/tasks/": _of_asset("/api/equipment/{}/tasks/", Stage.robot, Stage.task),
+    "/api/sensors/{}/tasks/": _of_asset("/api/sensors/{}/tasks/", Stage.sensor, Stage.task),
+    "/api/categories/": _rows("/api/categories/", lambda stage: factories.make_category(stage.adam)),
+}

@@ -1,0 +1,137 @@
+"""Makes rows for tests directly in the tables, so that a test of one service does not lean on another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from techtrack.accounts.domain.access import Role, Scope, internal
+from techtrack.accounts.models import ApiKey, Membership, Site, User
+from techtrack.alerts.models import Alert, AlertEvent, Rule
+from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
+from techtrack.core.clock import to_micros
+from techtrack.notifications.models import Channel, Delivery, Route
+from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
+from techtrack.telemetry.domain.reading import Batch, Origin, Row
+from techtrack.telemetry.services import ingest
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+STAMPS = {"created_at": NOW, "updated_at": NOW}
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+
+def make_site(name: str, **fields: Any) -> Site:
+    """A site."""
+    return Site.objects.create(name=name, **STAMPS, **fields)
+
+
+def make_user(username: str, *, role: Role | None = None, site: Site | None = None, **fields: Any) -> User:
+    """A person whose password is PASSWORD; with a ``role`` at ``site``, or for all sites where site is None."""
+    user = User(username=username, email=f"{username}@example.org", **fields)
+    user.set_password(PASSWORD)
+    user.save()
+    if role is not None:
+        Membership.objects.create(user=user, site=site, role=role)
+    return user
+
+
+def make_type(slug: str, **fields: Any) -> AssetType:
+    """The asset type ``slug``; the one that is there, if it is."""
+    defaults = {"name": slug.replace("-", " ").capitalize(), **STAMPS, **fields}
+    return AssetType.objects.get_or_create(slug=slug, defaults=defaults)[0]
+
+
+def make_equipment(name: str = "", **fields: Any) -> Equipment:
+    """A piece of equipment with its state row."""
+    return _make_asset(Equipment, Kind.EQUIPMENT, name, fields)
+
+
+def make_sensor(name: str = "", **fields: Any) -> Sensor:
+    """A sensor with its state row."""
+    return _make_asset(Sensor, Kind.SENSOR, name, fields)
+
+
+def _make_asset(model: Any, kind: Kind, name: str, fields: dict[str, Any]) -> Any:
+    number = next(_numbers)
+    asset = model.objects.create(kind=kind, name=name or f"{kind.label} {number}", **STAMPS, **fields)
+    AssetState.objects.create(asset_id=asset.pk)
+    return asset
+
+
+def make_parameter(code: str = "", **fields: Any) -> Parameter:
+    """A parameter."""
+    return Parameter.objects.create(code=code or f"parameter_{next(_numbers)}", **STAMPS, **fields)
+
+
+def make_key(maker: User, *, scope: Scope = Scope.INGEST, **fields: Any) -> ApiKey:
+    """A key's row; its secret is not known to anybody."""
+    number = next(_numbers)
+    secret = {"prefix": f"p{number}", "digest": f"{number:064x}"}
+    return ApiKey.objects.create(name=f"Key {number}", created_by=maker, scope=scope, **secret, **STAMPS, **fields)
+
+
+def make_rule(**fields: Any) -> Rule:
+    """A rule: temperature above 80."""
+    defaults: dict[str, Any] = {
+        "name": f"Rule {next(_numbers)}",
+        "parameter": "temperature",
+        "conditions": [{"kind": "above", "limit": 80.0, "severity": "high"}],
+    }
+    return Rule.objects.create(**(defaults | STAMPS | fields))
+
+
+def make_alert(asset: Asset, **fields: Any) -> Alert:
+    """An active alert of ``asset`` that nobody has acknowledged, with the event of its raising."""
+    defaults: dict[str, Any] = {"severity": "high", "title": f"Alert {next(_numbers)}", "raised_at": NOW}
+    alert = Alert.objects.create(asset_id=asset.pk, **(defaults | STAMPS | fields))
+    AlertEvent.objects.create(alert=alert, at=NOW, recorded_at=NOW, kind="raised")
+    return alert
+
+
+def make_channel(**fields: Any) -> Channel:
+    """An e-mail channel."""
+    defaults: dict[str, Any] = {
+        "name": f"Channel {next(_numbers)}",
+        "kind": "email",
+        "config": {"to": ["x@example.org"]},
+    }
+    return Channel.objects.create(**(defaults | STAMPS | fields))
+
+
+def make_route(*channels: Channel, **fields: Any) -> Route:
+    """A route of every alert to ``channels``."""
+    route = Route.objects.create(**({"name": f"Route {next(_numbers)}"} | STAMPS | fields))
+    route.channels.set(channels)
+    return route
+
+
+def make_delivery(channel: Channel, **fields: Any) -> Delivery:
+    """A message that waits to be sent."""
+    defaults: dict[str, Any] = {"event": "raised", "subject": "Hot", "body": "Hot.", "next_attempt_at": NOW}
+    return Delivery.objects.create(channel=channel, created_at=NOW, **(defaults | fields))
+
+
+def make_category(owner: User, **fields: Any) -> Category:
+    """A person's category."""
+    return Category.objects.create(owner=owner, **({"name": f"Category {next(_numbers)}"} | STAMPS | fields))
+
+
+def make_task(
+    creator: User | None, *, owners: Sequence[User] = (), shared_with: Sequence[User] = (), **fields: Any
+) -> Task:
+    """A task with its owners, and the people who may read it."""
+    task = Task.objects.create(created_by=creator, **({"title": f"Task {next(_numbers)}"} | STAMPS | fields))
+    for user in owners:
+        TaskOwner.objects.create(task=task, user=user)
+    for user in shared_with:
+        TaskShare.objects.create(task=task, user=user)
+    return task
+
+
+def make_reading(asset: Asset, *, at: datetime = NOW, **values: float) -> None:
+    """A reading in the log of readings."""
+    batch = Batch.of([Row(asset.pk, to_micros(at), values or {"temperature": 71.3})])
+    ingest(batch=batch, by=internal(), now=max(at, NOW), origin=Origin.LIVE)
