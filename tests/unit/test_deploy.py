@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ from tests.plugins.platform import free_port
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
+
+
+def linted(*command: str, text: str) -> subprocess.CompletedProcess[str]:
+    """What a linter says of ``text``, given to it as a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(text)
+        file.flush()
+        where = [str(BIN / command[0]), *command[1:], file.name]
+        return subprocess.run(where, capture_output=True, text=True, check=False, timeout=60)
 
 
 # -- Dockerfile -------------------------------------------------------------------------------------------
@@ -70,6 +80,10 @@ class TestDockerfile:
 
     def test_has_no_faults(self):
         assert dockerfile_faults(self.text) == []
+
+    def test_passes_hadolint_which_notices_a_planted_fault(self):
+        assert linted("hadolint", text=self.text).stdout == ""
+        assert "DL3002" in linted("hadolint", text=f"{self.text}\nUSER root\n").stdout
 
     @pytest.mark.parametrize(
         ("good", "bad"),
@@ -144,6 +158,12 @@ class TestCompose:
 
     def test_has_no_faults(self):
         assert compose_faults(self.document) == []
+
+    def test_is_what_the_compose_specification_says_which_notices_a_planted_fault(self):
+        command = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
+        assert linted(*command, text=(DEPLOY / "compose.yaml").read_text(encoding="utf-8")).returncode == 0
+        planted = yaml.safe_dump({"services": {"web": {"image": "x", "prots": ["80:80"]}}})
+        assert "prots" in linted(*command, text=planted).stdout
 
     @pytest.mark.parametrize(
         "change",
