@@ -11,3 +11,10 @@ class SegmentAppended:
 
     lane: int
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRunAsked:
+    """A check or a rebuild of the store waits to be done."""
+
+    run_id: int

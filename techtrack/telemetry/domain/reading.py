@@ -10,8 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from techtrack.telemetry.domain.quality import USABLE, Mark, Qualities, qualities
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+FOREVER = (int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max))
 
 
 class Kind(IntEnum):
@@ -21,6 +24,8 @@ class Kind(IntEnum):
     REPLACE = 1  # a person's whole reading: parameters left out become absent
     PATCH = 2  # a person's values for some parameters
     REMOVE = 3  # a person's deletion
+    QUALITY = 4  # a stretch was marked: times hold its first and last µs, the mark itself is a row
+    FORGET = 5  # the asset was deleted, all that came before is void
 
 
 class Origin(IntEnum):
@@ -100,21 +105,24 @@ class Readings:
 
     ``locked`` holds the times that a person corrected: None where the whole reading is as the person
     wants it, else the parameters that are. What a device sends later does not reach those.
+    ``damaged`` names hours (since 1970) of which what is stored cannot be read.
     """
 
     times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     columns: Mapping[str, Floats] = field(default_factory=dict)
     locked: Mapping[int, frozenset[str] | None] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+    damaged: tuple[int, ...] = ()
 
     def between(self, start: int, end: int) -> Readings:
-        """Give the readings with ``start <= time < end``, removed ones left out."""
+        """Give the readings with ``start <= time < end``, removed ones left out; locks are not carried over."""
         first, last = np.searchsorted(self.times, [start, end])
         columns = {code: column[first:last] for code, column in self.columns.items()}
         times = self.times[first:last]
         if self.locked:
             there = ~np.isnan(np.stack([np.full(len(times), np.nan), *columns.values()])).all(axis=0)
             columns, times = {code: column[there] for code, column in columns.items()}, times[there]
-        return Readings(times, columns)
+        return Readings(times, columns, marks=self.marks)
 
     def at(self, index: int) -> dict[str, float]:
         """Give the values of the reading at a position."""
@@ -128,6 +136,18 @@ class Readings:
             return self.times[:0], np.empty(0)
         there = ~np.isnan(column)
         return self.times[there], column[there]
+
+    def usable(self, code: str) -> tuple[Ints, Floats]:
+        """Give times and values of one parameter without those that are marked bad or missing."""
+        times, values = self.series(code)
+        if not self.marks:
+            return times, values
+        good = qualities(times, code, self.marks) <= USABLE
+        return times[good], values[good]
+
+    def quality(self, code: str) -> Qualities:
+        """Give the quality of each entry of a parameter's column."""
+        return qualities(self.times, code, self.marks)
 
 
 def fold(known: Readings, write: Batch, kind: Kind) -> Readings:

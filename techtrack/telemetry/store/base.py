@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Readings
+from techtrack.core.clock import from_micros
+from techtrack.telemetry.domain.quality import Mark
+from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings
+from techtrack.telemetry.domain.statistics import Statistics
+
+Series = tuple[int, str]  # asset id, parameter code
+Span = tuple[int, int]  # start <= time < end, µs
 
 
 class LatestValue(NamedTuple):
-    """The value of a series with the newest event time."""
+    """The value of a series with the newest event time (µs)."""
 
-    at: datetime
+    time: int
     value: float
+
+    @property
+    def at(self) -> datetime:
+        """The time as a moment."""
+        return from_micros(self.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +38,54 @@ class LogEntry:
     batch: Batch
 
 
-class Store(Protocol):
-    """Readings by asset, and the log of how they came."""
+class Packed(NamedTuple):
+    """A batch as a store writes it: made beforehand, since others wait while a transaction writes."""
 
-    def append(self, batch: Batch, *, kind: Kind, origin: Origin, now: datetime) -> int:
-        """Write ``batch`` inside the caller's transaction and return its position.
+    batch: Batch
+    payload: bytes
+
+
+class Store(Protocol):
+    """Readings by asset, and the log of how they came. Writes run inside the caller's transaction."""
+
+    def packed(self, batch: Batch) -> Packed:
+        """Make ready what ``append`` takes; it needs no transaction and had better be in none."""
+
+    def append(self, batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
+        """Write ``batch`` and return its position.
 
         Positions rise by commit: whoever sees position n sees every position below it.
         """
 
-    def readings(self, assets: Iterable[int]) -> dict[int, Readings]:
-        """Return all that is known of each asset; assets without readings are absent."""
+    def mark(self, mark: Mark, *, now: datetime) -> int:
+        """Lay ``mark`` over what is there and what will come late; returns its position."""
+
+    def forget(self, asset: int, *, now: datetime) -> int:
+        """Make all readings and marks of ``asset`` void for good; returns the position of that."""
+
+    def readings(
+        self, assets: Iterable[int], *, span: Span = FOREVER, codes: Sequence[str] = ()
+    ) -> dict[int, Readings]:
+        """Return the readings of each asset in ``span`` with their marks; assets without any are absent.
+
+        With ``codes`` the other parameters need not be there.
+        """
 
     def latest(self, assets: Iterable[int]) -> dict[int, dict[str, LatestValue]]:
-        """Return per asset and parameter the value with the newest event time."""
+        """Return per asset and parameter the value with the newest event time, whatever its quality."""
 
-    def forget(self, asset: int) -> None:
-        """Remove every reading of ``asset`` for good, inside the caller's transaction."""
+    def statistics(self, assets: Iterable[int], *, codes: Sequence[str], edges: Ints) -> dict[Series, Statistics]:
+        """Return, of each series with a usable value, the statistics between each two neighbours of ``edges``.
+
+        ``edges`` are ascending µs, one more than stretches; without ``codes`` all parameters are meant.
+        Bad and missing values are left out.
+        """
+
+    def extent(self, assets: Iterable[int]) -> Span | None:
+        """Return a span that holds all readings of the assets, None where there is none; its ends may be generous."""
 
     def head(self) -> int:
         """Return the position of the newest entry of the log, 0 before the first."""
 
     def log(self, *, after: int, limit: int) -> list[LogEntry]:
-        """Return up to ``limit`` entries behind position ``after``, in order."""
+        """Return up to ``limit`` entries behind position ``after``, in order; old ones go when all have read them."""

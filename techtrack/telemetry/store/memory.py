@@ -3,50 +3,75 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
-from techtrack.core.clock import from_micros
-from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Readings, Row
-from techtrack.telemetry.store.base import LatestValue, LogEntry
+from techtrack.telemetry.domain.quality import Mark, Quality
+from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings, Row
+from techtrack.telemetry.domain.statistics import SECOND, STATISTICS, Statistics
+from techtrack.telemetry.store.base import LatestValue, LogEntry, Packed, Series, Span
 
 Values = dict[str, float]
 
 
 class MemoryStore:
-    """Dictionaries by asset and time; knows no transaction."""
+    """Dictionaries by asset and time; knows no transaction, and forgets nothing of its log."""
 
     def __init__(self) -> None:
         self._values: dict[int, dict[int, Values]] = defaultdict(dict)
         self._locked: dict[tuple[int, int], set[str] | None] = {}
+        self._marks: list[Mark] = []
         self._log: list[LogEntry] = []
 
-    def append(self, batch: Batch, *, kind: Kind, origin: Origin, now: datetime) -> int:
+    def packed(self, batch: Batch) -> Packed:
+        return Packed(batch, b"")
+
+    def append(self, batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
+        batch = batch.batch if isinstance(batch, Packed) else batch
         for row in batch.rows():
             self._write(row, kind)
-        self._log.append(LogEntry(len(self._log) + 1, kind, origin, batch))
-        return len(self._log)
+        return self._logged(batch, kind, origin)
 
-    def readings(self, assets: Iterable[int]) -> dict[int, Readings]:
-        return {asset: self._columns(self._values[asset]) for asset in assets if self._present(asset)}
+    def mark(self, mark: Mark, *, now: datetime) -> int:
+        self._marks.append(mark)
+        batch = Batch(np.array([mark.asset] * 2), np.array([mark.start, mark.end - 1]), {})
+        return self._logged(batch, Kind.QUALITY, Origin.LIVE)
+
+    def forget(self, asset: int, *, now: datetime) -> int:
+        self._values.pop(asset, None)
+        self._locked = {place: lock for place, lock in self._locked.items() if place[0] != asset}
+        self._marks = [mark for mark in self._marks if mark.asset != asset]
+        return self._logged(Batch(np.array([asset]), np.array([0]), {}), Kind.FORGET, Origin.LIVE)
+
+    def readings(
+        self, assets: Iterable[int], *, span: Span = FOREVER, codes: Sequence[str] = ()
+    ) -> dict[int, Readings]:
+        found = {asset: self._columns(asset, span) for asset in assets}
+        return {asset: readings for asset, readings in found.items() if len(readings.times)}
 
     def latest(self, assets: Iterable[int]) -> dict[int, dict[str, LatestValue]]:
         found: dict[int, dict[str, LatestValue]] = {}
         for asset in assets:
-            for time, values in sorted(self._present(asset).items()):
-                newest = {code: LatestValue(from_micros(time), value) for code, value in values.items()}
+            for time, values in self._present(asset):
+                newest = {code: LatestValue(time, value) for code, value in values.items()}
                 found.setdefault(asset, {}).update(newest)
         return found
 
-    def forget(self, asset: int) -> None:
-        self._values.pop(asset, None)
-        self._locked = {place: lock for place, lock in self._locked.items() if place[0] != asset}
-        self._log = [
-            LogEntry(entry.position, entry.kind, entry.origin, entry.batch.take(entry.batch.assets != asset))
-            for entry in self._log
-        ]
+    def statistics(self, assets: Iterable[int], *, codes: Sequence[str], edges: Ints) -> dict[Series, Statistics]:
+        found = {}
+        for asset in assets:
+            for code in codes or sorted({code for _, values in self._present(asset) for code in values}):
+                statistics = _statistics(self.usable(asset, code), edges.tolist())
+                if statistics["count"].any():
+                    found[asset, code] = statistics
+        return found
+
+    def extent(self, assets: Iterable[int]) -> Span | None:
+        times = [time for asset in assets for time, _ in self._present(asset)]
+        return (min(times), max(times) + 1) if times else None
 
     def head(self) -> int:
         return len(self._log)
@@ -54,25 +79,58 @@ class MemoryStore:
     def log(self, *, after: int, limit: int) -> list[LogEntry]:
         return self._log[after : after + limit]
 
-    def _present(self, asset: int) -> dict[int, Values]:
-        return {time: values for time, values in self._values.get(asset, {}).items() if values}
+    def usable(self, asset: int, code: str) -> list[tuple[int, float]]:
+        """Give times and values of one series without those that are marked bad or missing."""
+        series = [(time, values[code]) for time, values in self._present(asset) if code in values]
+        return [(time, value) for time, value in series if self._quality(asset, code, time) <= Quality.SUSPECT]
+
+    def _quality(self, asset: int, code: str, time: int) -> Quality:
+        said = [
+            mark.quality
+            for mark in self._marks
+            if mark.asset == asset and mark.code in {None, code} and mark.start <= time < mark.end
+        ]
+        return said[-1] if said else Quality.GOOD
+
+    def _present(self, asset: int) -> list[tuple[int, Values]]:
+        return sorted((time, values) for time, values in self._values.get(asset, {}).items() if values)
 
     def _write(self, row: Row, kind: Kind) -> None:
-        place, lock = (row.asset, row.time), self._locked.get((row.asset, row.time), set())
+        place = (row.asset, row.time)
+        lock = self._locked.get(place, set())
         there = self._values[row.asset].setdefault(row.time, {})
         if kind in {Kind.REPLACE, Kind.REMOVE}:
             there.clear()
-            self._locked[place] = None
+            self._locked[place] = lock = None
         elif kind is Kind.PATCH:
-            self._locked[place] = None if lock is None else lock | row.values.keys()
-        elif lock is None:
-            return
-        allowed = (
-            row.values if kind is not Kind.READINGS else {c: v for c, v in row.values.items() if c not in (lock or ())}
-        )
-        there.update(allowed)
+            self._locked[place] = lock = None if lock is None else lock | row.values.keys()
+        if kind is not Kind.READINGS:
+            there.update(row.values)
+        elif lock is not None:
+            there.update({code: value for code, value in row.values.items() if code not in lock})
 
-    def _columns(self, rows: dict[int, Values]) -> Readings:
-        present = {time: values for time, values in sorted(rows.items()) if values}
+    def _logged(self, batch: Batch, kind: Kind, origin: Origin) -> int:
+        self._log.append(LogEntry(len(self._log) + 1, kind, origin, batch))
+        return len(self._log)
+
+    def _columns(self, asset: int, span: Span) -> Readings:
+        present = {time: values for time, values in self._present(asset) if span[0] <= time < span[1]}
         batch = Batch.of(Row(0, time, values) for time, values in present.items())
-        return Readings(np.array(list(present), np.int64), batch.values)
+        marks = tuple(mark for mark in self._marks if mark.asset == asset)
+        return Readings(np.array(list(present), np.int64), batch.values, marks=marks)
+
+
+def _statistics(series: Sequence[tuple[int, float]], edges: Sequence[int]) -> Statistics:
+    """Go through the stretches one by one, value by value."""
+    found = np.zeros(len(edges) - 1, STATISTICS)
+    for index, (start, end) in enumerate(pairwise(edges)):
+        stretch = [(time, value) for time, value in series if start <= time < end]
+        if not stretch:
+            continue
+        values = [value for _, value in stretch]
+        mean = sum(values) / len(values)
+        held = [value * ((after - time) / SECOND) for (time, value), (after, _) in pairwise(stretch)]
+        distances = [(value - mean) * (value - mean) for value in values]
+        extremes = (len(values), min(values), max(values), sum(values), sum(distances))
+        found[index] = (*extremes, stretch[0][1], stretch[0][0], stretch[-1][1], stretch[-1][0], sum(held))
+    return found

@@ -1,160 +1,120 @@
-"""The store on the ordinary database: the log of segments, and this process's decoded view of it."""
+"""The log: one row per committed batch, and the watermark up to which it is folded into chunks."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connection
-from django.db.models import QuerySet
 
-from techtrack.core.clock import EPOCH, from_micros
 from techtrack.core.models import Head
-from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Readings, fold
-from techtrack.telemetry.models import Segment
-from techtrack.telemetry.store.base import LatestValue, LogEntry
-from techtrack.telemetry.store.encoding import decode, encode
+from techtrack.telemetry.domain.reading import Batch, Kind, Origin
+from techtrack.telemetry.store.base import LogEntry, Packed
+from techtrack.telemetry.store.encoding import Corrupt, decode, encode
+from techtrack.telemetry.store.sql import ask, execute
 
 LANE = 0
 HEAD = f"log:{LANE}"
-PAGE = 500
+STORE = "store"
+# Written out: the query builder would cost as much as packing a thousand values.
+_INSERT = """
+INSERT INTO telemetry_segment (lane, position, kind, origin, received_at, readings, first_at, last_at,
+    first_asset, last_asset, payload)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_FETCH = """
+SELECT position, kind, origin, received_at, payload FROM telemetry_segment
+WHERE lane = %s AND position > %s ORDER BY position LIMIT %s
+"""
+# The watermark, whether there are marks or hours set aside at all, and the log from a position on that is known
+# already: in one statement, since every read begins with it. There is always a row, if only of nulls behind those.
+_LOOK = """
+SELECT (SELECT position FROM telemetry_logconsumer WHERE name = %s AND lane = %s) AS watermark,
+    EXISTS (SELECT 1 FROM telemetry_qualitymark),
+    EXISTS (SELECT 1 FROM telemetry_damage WHERE hour IS NOT NULL), found.*
+FROM (SELECT 1 AS one) AS always LEFT JOIN (
+    SELECT position, kind, origin, received_at, CASE WHEN position > %s THEN payload END AS payload
+    FROM telemetry_segment WHERE lane = %s AND position >= %s ORDER BY position LIMIT %s
+) AS found ON 1 = 1 ORDER BY found.position
+"""
+_log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _View:
-    """The log folded up to a position; ``waiting`` holds writes that no reader has asked for yet."""
+class Row(NamedTuple):
+    """A segment as it lies in the database; ``received_at`` in the database's own form."""
 
-    position: int = 0
-    mark: datetime = EPOCH
-    folded: dict[int, Readings] = field(default_factory=dict)
-    waiting: dict[int, list[tuple[Kind, Batch]]] = field(default_factory=dict)
-
-    def copy(self) -> _View:
-        waiting = {asset: list(writes) for asset, writes in self.waiting.items()}
-        return _View(self.position, self.mark, dict(self.folded), waiting)
-
-    def readings(self, asset: int) -> Readings | None:
-        for kind, write in _joined(self.waiting.pop(asset, [])):
-            self.folded[asset] = fold(self.folded.get(asset, Readings()), write, kind)
-        return self.folded.get(asset)
+    position: int
+    kind: int
+    origin: int
+    received_at: object
+    payload: bytes
 
 
-class SegmentStore:
-    """Readings in ``Segment`` rows.
+def packed(batch: Batch) -> Packed:
+    """Encode a batch; best done before the transaction, in which others wait."""
+    return Packed(batch, encode(batch))
 
-    Segments never change once committed, so each process keeps what it decoded and reads only
-    what is new: one short query a request. Chunks will take over the older part of the log.
+
+def append(batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
+    """Add a batch to the log, inside the caller's transaction; returns its position."""
+    batch, payload = batch if isinstance(batch, Packed) else packed(batch)
+    at = connection.ops.adapt_datetimefield_value(now)
+    bounds = (batch.times.min(), batch.times.max(), batch.assets.min(), batch.assets.max())
+    # Last of all before the insert: the row lock of the head is held until commit.
+    position = Head.take(HEAD)
+    row = (LANE, position, kind, origin, at, len(batch), *(int(bound) for bound in bounds), payload)
+    execute(_INSERT, [row])
+    return position
+
+
+def head() -> int:
+    """Return the position of the newest segment, 0 before the first."""
+    return Head.current(HEAD)
+
+
+def watermark() -> int:
+    """Return the position up to which chunks hold everything, 0 before the first fold."""
+    found = ask("SELECT position FROM telemetry_logconsumer WHERE name = %s AND lane = %s", STORE, LANE)
+    return int(found[0][0]) if found else 0
+
+
+class Look(NamedTuple):
+    """The watermark, whether anything is marked or set aside, and segments from a position on.
+
+    The segment that is known has no payload.
     """
 
-    def __init__(self) -> None:
-        self._view = _View()
-        self._lock = threading.RLock()
-
-    def append(self, batch: Batch, *, kind: Kind, origin: Origin, now: datetime) -> int:
-        payload = encode(batch)
-        bounds = _bounds(batch)
-        # Last of all before the insert: the row lock of the head is held until commit.
-        position = Head.take(HEAD)
-        Segment.objects.create(
-            lane=LANE, position=position, kind=kind, origin=origin, received_at=now, payload=payload, **bounds
-        )
-        return position
-
-    def readings(self, assets: Iterable[int]) -> dict[int, Readings]:
-        with self._lock:
-            view = self._refreshed()
-            found = {asset: view.readings(asset) for asset in assets}
-        return {asset: readings for asset, readings in found.items() if readings is not None and len(readings.times)}
-
-    def latest(self, assets: Iterable[int]) -> dict[int, dict[str, LatestValue]]:
-        newest = {asset: _latest(readings) for asset, readings in self.readings(assets).items()}
-        return {asset: values for asset, values in newest.items() if values}
-
-    def forget(self, asset: int) -> None:
-        rows = Segment.objects.filter(lane=LANE, first_asset__lte=asset, last_asset__gte=asset)
-        for segment in rows.iterator(PAGE):
-            batch = decode(bytes(segment.payload))
-            kept = batch.take(batch.assets != asset)
-            rows.filter(position=segment.position).update(payload=encode(kept), readings=len(kept))
-
-    def head(self) -> int:
-        return Head.current(HEAD)
-
-    def log(self, *, after: int, limit: int) -> list[LogEntry]:
-        return [_entry(segment) for segment in _rows(after)[:limit]]
-
-    def _refreshed(self) -> _View:
-        # Inside a transaction the log may show what will be rolled back: then nothing of it is kept.
-        view = self._view.copy() if connection.in_atomic_block else self._view
-        if view.position and not _still_there(view):
-            # The database was restored or emptied under us.
-            view.__init__()  # type: ignore[misc]
-        while segments := list(_rows(view.position)[:PAGE]):
-            for segment in segments:
-                for asset, write in decode(bytes(segment.payload)).by_asset():
-                    view.waiting.setdefault(asset, []).append((Kind(segment.kind), write))
-                view.position, view.mark = segment.position, segment.received_at
-        return view
+    watermark: int
+    marked: bool
+    set_aside: bool
+    rows: list[Row]
 
 
-def _rows(after: int) -> QuerySet[Segment]:
-    return Segment.objects.filter(lane=LANE, position__gt=after).order_by("position")
+def look(known: int, *, limit: int) -> Look:
+    """Look at the log from the segment at ``known`` on."""
+    found = ask(_LOOK, STORE, LANE, known, LANE, known, limit)
+    rows = [_row(row[3:]) for row in found if row[3] is not None]
+    return Look(found[0][0] or 0, bool(found[0][1]), bool(found[0][2]), rows)
 
 
-def _still_there(view: _View) -> bool:
-    return Segment.objects.filter(lane=LANE, position=view.position, received_at=view.mark).exists()
+def fetch(*, after: int, limit: int) -> list[Row]:
+    """Return up to ``limit`` segments behind a position, in order."""
+    return [_row(row) for row in ask(_FETCH, LANE, after, limit)]
 
 
-def _entry(segment: Segment) -> LogEntry:
-    return LogEntry(segment.position, Kind(segment.kind), Origin(segment.origin), decode(bytes(segment.payload)))
+def _row(values: Sequence[Any]) -> Row:
+    position, kind, origin, received_at, payload = values
+    return Row(position, kind, origin, received_at, bytes(payload or b""))
 
 
-def _bounds(batch: Batch) -> dict[str, int]:
-    return {
-        "readings": len(batch),
-        "first_at": int(batch.times.min()),
-        "last_at": int(batch.times.max()),
-        "first_asset": int(batch.assets.min()),
-        "last_asset": int(batch.assets.max()),
-    }
-
-
-def _joined(writes: list[tuple[Kind, Batch]]) -> list[tuple[Kind, Batch]]:
-    """Join neighbouring device writes, so that a thousand small segments are folded at once."""
-    joined: list[tuple[Kind, list[Batch]]] = []
-    for kind, write in writes:
-        if joined and joined[-1][0] is kind is Kind.READINGS:
-            joined[-1][1].append(write)
-        else:
-            joined.append((kind, [write]))
-    return [(kind, _concatenated(batches)) for kind, batches in joined]
-
-
-def _concatenated(batches: list[Batch]) -> Batch:
-    if len(batches) == 1:
-        return batches[0]
-    codes = dict.fromkeys(code for batch in batches for code in batch.values)
-    absent = [np.full(len(batch), np.nan) for batch in batches]
-    return Batch(
-        np.concatenate([batch.assets for batch in batches]),
-        np.concatenate([batch.times for batch in batches]),
-        {
-            code: np.concatenate([b.values.get(code, nothing) for b, nothing in zip(batches, absent, strict=True)])
-            for code in codes
-        },
-    )
-
-
-def _latest(readings: Readings) -> dict[str, LatestValue]:
-    newest = {}
-    for code in readings.columns:
-        times, values = readings.series(code)
-        if len(times):
-            newest[code] = LatestValue(from_micros(int(times[-1])), float(values[-1]))
-    return newest
-
-
-store = SegmentStore()
+def entry(row: Row) -> LogEntry:
+    """Decode a segment; one whose bytes are damaged counts as empty, so that the others can be read."""
+    try:
+        batch = decode(row.payload)
+    except Corrupt:
+        _log.exception("segment %s is damaged and is left out", row.position)
+        batch = Batch(np.empty(0, np.int64), np.empty(0, np.int64), {})
+    return LogEntry(row.position, Kind(row.kind), Origin(row.origin), batch)

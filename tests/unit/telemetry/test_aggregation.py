@@ -1,49 +1,106 @@
-"""Buckets of a series, held against plain Python."""
+"""What a bucket says, held against plain Python."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+import statistics
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techtrack.telemetry.domain.aggregation import bucketed, nice_interval
+from techtrack.telemetry.domain.aggregation import BY_NAME, completeness, percentile_of, percentiles, statistic
+from techtrack.telemetry.domain.gaps import Fill, filled
+from techtrack.telemetry.domain.statistics import summarise
 
-series = st.dictionaries(st.integers(-1000, 1000), st.floats(-1e9, 1e9), max_size=60)
-
-
-class TestBucketed:
-    @given(series, st.integers(1, 300))
-    def test_agrees_with_counting_by_hand(self, readings, width):
-        times = np.array(sorted(readings), np.int64)
-        values = np.array([readings[time] for time in sorted(readings)])
-        expected: dict[int, list[float]] = {}
-        for time in sorted(readings):
-            expected.setdefault(time // width * width, []).append(readings[time])
-        found = bucketed(times, values, width=width)
-        assert found.starts.tolist() == list(expected)
-        assert found.count.tolist() == [len(bucket) for bucket in expected.values()]
-        assert found.minimum.tolist() == [min(bucket) for bucket in expected.values()]
-        assert found.maximum.tolist() == [max(bucket) for bucket in expected.values()]
-        averages = [sum(bucket) / len(bucket) for bucket in expected.values()]
-        assert found.average.tolist() == pytest.approx(averages, rel=1e-9, abs=1e-3)
-
-    def test_averages_values_whose_sum_overflows(self):
-        found = bucketed(np.array([1, 2]), np.array([1.7e308, 1.7e308]), width=10)
-        assert found.average.tolist() == [1.7e308]
+values = st.floats(-1e6, 1e6)
+series = st.dictionaries(st.integers(0, 10_000), values, min_size=1, max_size=60)
 
 
-class TestNiceInterval:
+def weighted(times: list[int], numbers: list[float]) -> float:
+    """Each value times how long it held, over all of that time."""
+    held = [(b - a) * value for a, b, value in zip(times[:-1], times[1:], numbers[:-1], strict=True)]
+    return sum(held) / (times[-1] - times[0]) if len(times) > 1 else numbers[0]
+
+
+ORACLE = {
+    "avg": lambda _, v: statistics.fmean(v),
+    "min": lambda _, v: min(v),
+    "max": lambda _, v: max(v),
+    "sum": lambda _, v: math.fsum(v),
+    "first": lambda _, v: v[0],
+    "last": lambda _, v: v[-1],
+    "delta": lambda _, v: v[-1] - v[0],
+    "stddev": lambda _, v: statistics.stdev(v) if len(v) > 1 else math.nan,
+    "twa": weighted,
+}
+
+
+class TestStatistic:
+    @pytest.mark.parametrize("name", sorted(BY_NAME))
+    @given(readings=series)
+    def test_agrees_with_plain_python(self, name, readings):
+        times = sorted(readings)
+        numbers = [readings[time] for time in times]
+        found = summarise(np.array(times), np.array(numbers), np.array([0]))
+        expected = ORACLE[name](times, numbers)
+        assert statistic(name, found)[0] == pytest.approx(expected, rel=1e-7, abs=1e-3, nan_ok=True)
+
+    def test_has_an_oracle_for_each(self):
+        assert ORACLE.keys() == BY_NAME.keys()
+
+    def test_of_nothing_is_nothing(self):
+        found = np.zeros(1, summarise(np.array([1]), np.array([1.0]), np.array([0])).dtype)
+        assert all(np.isnan(statistic(name, found)[0]) for name in BY_NAME)
+
+    def test_that_overflows_is_nothing(self):
+        found = summarise(np.array([1, 2]), np.array([1.7e308, 1.7e308]), np.array([0]))
+        assert np.isnan(statistic("sum", found)[0])
+        assert statistic("max", found)[0] == 1.7e308
+
+
+class TestPercentiles:
+    @given(st.lists(st.lists(values, min_size=1, max_size=20), min_size=1, max_size=5), st.floats(0.01, 0.99))
+    def test_agree_with_numpy_bucket_by_bucket(self, buckets, share):
+        starts = np.cumsum([0, *(len(bucket) for bucket in buckets)])[:-1]
+        [found] = percentiles(np.concatenate(buckets), starts, [share])
+        assert found == pytest.approx([np.percentile(bucket, share * 100) for bucket in buckets], rel=1e-9, abs=1e-6)
+
     @pytest.mark.parametrize(
-        ("span", "points", "interval"),
+        ("name", "share"),
+        [("p50", 0.5), ("p05", 0.05), ("p5", 0.05), ("p99.9", 0.999), ("p100", None), ("p", None), ("95", None)],
+    )
+    def test_are_called_by_their_number(self, name, share):
+        assert percentile_of(name) == pytest.approx(share)
+
+
+class TestCompleteness:
+    def test_is_the_share_of_what_was_expected(self):
+        found = completeness(np.array([30, 60, 90, 0, 1]), np.array([60, 60, 60, 60, 0]) * 60_000_000, 60_000_000)
+        assert found[:4].tolist() == [0.5, 1.0, 1.0, 0.0]
+        assert np.isnan(found[4])
+
+    def test_is_unknown_where_nothing_is_expected(self):
+        assert np.isnan(completeness(np.array([1]), np.array([1]), None)).all()
+
+
+class TestFilling:
+    STARTS = np.array([0, 10, 20, 30, 40])
+    VALUES = np.array([np.nan, 1.0, np.nan, 3.0, np.nan])
+
+    @pytest.mark.parametrize(
+        ("fill", "expected"),
         [
-            pytest.param(timedelta(days=1), 500, timedelta(minutes=5), id="a day in 500 points"),
-            pytest.param(timedelta(days=1), 24, timedelta(hours=1), id="exactly an hour"),
-            pytest.param(timedelta(seconds=10), 500, timedelta(seconds=1), id="never below a second"),
-            pytest.param(timedelta(days=3650), 500, timedelta(days=8), id="ten years"),
+            (Fill.NULL, [None, 1.0, None, 3.0, None]),
+            (Fill.PREVIOUS, [None, 1.0, 1.0, 3.0, 3.0]),
+            (Fill.LINEAR, [None, 1.0, 2.0, 3.0, None]),
         ],
     )
-    def test_chooses_what_a_person_would(self, span, points, interval):
-        assert nice_interval(span, points=points) == interval
+    def test_tells_of_a_gap_what_was_asked(self, fill, expected):
+        found = filled(self.VALUES, self.STARTS, fill).tolist()
+        assert [None if math.isnan(value) else value for value in found] == expected
+
+    @pytest.mark.parametrize("fill", list(Fill))
+    def test_of_nothing_stays_nothing(self, fill):
+        assert np.isnan(filled(np.full(3, np.nan), self.STARTS[:3], fill)).all()

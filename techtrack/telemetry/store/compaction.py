@@ -1,0 +1,251 @@
+"""Folds the log into chunks, rollups and newest values, in small transactions that a second compactor cannot double."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Min, QuerySet, Sum
+from prometheus_client import Counter
+
+from techtrack.core.errors import Conflict
+from techtrack.telemetry.domain.reading import Kind
+from techtrack.telemetry.domain.statistics import Statistics
+from techtrack.telemetry.models import (
+    Chunk,
+    Correction,
+    Damage,
+    DayRollup,
+    Latest,
+    LogConsumer,
+    Rollup,
+    Segment,
+    Upkeep,
+)
+from techtrack.telemetry.store import latest, segments, upkeep
+from techtrack.telemetry.store.encoding import encode_chunks, pack_hours
+from techtrack.telemetry.store.folding import Fold, Group
+from techtrack.telemetry.store.segments import LANE, STORE
+from techtrack.telemetry.store.sql import execute
+from techtrack.telemetry.store.tail import HOUR, Overlay, View
+
+# An hour that has closed is left open for what comes late.
+LATE = timedelta(minutes=2)
+# Hours a transaction: on SQLite it holds the write lock for some milliseconds.
+GROUP = 64
+FORGOTTEN = 500
+PAGE = 1000
+SWEPT_SEGMENTS, SWEPT_READINGS = 2000, 50_000
+RESENT = Counter("techtrack_readings_resent_total", "Readings that told nothing new, counted when they are folded")
+TOO_LATE = Counter("techtrack_readings_too_late_total", "Readings for hours of which only the rollup is left")
+
+
+class Overtaken(Conflict):
+    """Another compactor has folded the same stretch of the log."""
+
+
+def compact(now: datetime, *, force: bool = False) -> int | None:
+    """Fold the log behind the watermark if it is due, or in any case with ``force``.
+
+    Returns the new watermark, None where there was nothing to do. One call folds a bounded stretch:
+    call again until it returns None.
+
+    Raises:
+        Overtaken: another compactor was faster; what this one committed stays right.
+    """
+    floor = segments.watermark()
+    if not (force or is_due(floor, now)):
+        return None
+    view = _stretch(floor)
+    if view.position == floor:
+        return None
+    _forget(view)
+    for group in Fold(view).groups(GROUP):
+        _write(group, view, now)
+    for rows in latest.folded(view):
+        with transaction.atomic():
+            _hold(floor)
+            write_latest(rows)
+    _keep_damaged(view, now)
+    _advance(view)
+    sweep()
+    return view.position
+
+
+def is_due(floor: int, now: datetime) -> bool:
+    """Tell whether an hour has closed behind the watermark, the log is long, or a person waits for its effect."""
+    waiting = Segment.objects.filter(lane=LANE, position__gt=floor)
+    if segments.head() - floor >= settings.FOLD_SEGMENTS or waiting.filter(kind__gte=Kind.QUALITY).exists():
+        return True
+    found = waiting.aggregate(since=Min("received_at"), readings=Sum("readings"))
+    if found["since"] is None:
+        return False
+    closed = (now - LATE).replace(minute=0, second=0, microsecond=0)
+    return bool(found["readings"] >= settings.FOLD_READINGS or found["since"] < closed)
+
+
+def sweep() -> int:
+    """Delete the segments that are folded and that every consumer has read, in small steps; returns how many."""
+    if not LogConsumer.objects.filter(name=STORE, lane=LANE).exists():
+        return 0
+    passed, deleted = LogConsumer.objects.filter(lane=LANE).aggregate(least=Min("position"))["least"], 0
+    rows = Segment.objects.filter(lane=LANE, position__lte=passed).order_by("position")
+    while found := list(rows.values_list("position", "readings")[:SWEPT_SEGMENTS]):
+        sizes = np.cumsum([readings for _, readings in found])
+        last = found[min(int(np.searchsorted(sizes, SWEPT_READINGS)), len(found) - 1)][0]
+        deleted += Segment.objects.filter(lane=LANE, position__lte=last).delete()[0]
+    return deleted
+
+
+def _stretch(floor: int) -> View:
+    """Decode the log from the watermark on, as much as one fold takes."""
+    view, room = View(floor, floor), 2 * settings.FOLD_READINGS
+    while room > 0 and (limit := _as_many_as_fit(view.position, room)):
+        rows = segments.fetch(after=view.position, limit=limit)
+        view = view.advanced(rows)
+        room = 2 * settings.FOLD_READINGS - sum(len(block) for block in view.blocks)
+        if len(rows) < limit:
+            break
+    return view
+
+
+def _as_many_as_fit(after: int, room: int) -> int:
+    """Count the next segments whose readings fill ``room``, the last one perhaps more than that; at most a page."""
+    rows = Segment.objects.filter(lane=LANE, position__gt=after).order_by("position")
+    sizes = np.cumsum(list(rows.values_list("readings", flat=True)[:PAGE]))
+    return min(int(np.searchsorted(sizes, room)) + 1, len(sizes))
+
+
+def _hold(floor: int) -> None:
+    """Let nobody else change what is folded until commit, and make sure that it is where this fold began."""
+    if upkeep.hold() != floor:
+        raise Overtaken("another compactor was faster")
+
+
+def _forget(view: View) -> None:
+    for asset, specials in view.specials.items():
+        if forgotten := Overlay([], specials).forgotten:
+            while _forget_some(asset, forgotten, view.floor):
+                pass
+
+
+@transaction.atomic
+def _forget_some(asset: int, forgotten: int, floor: int) -> bool:
+    """Delete the next hours of an asset that has ended, and what else is kept of it; says whether there may be more."""
+    _hold(floor)
+    for model in (Chunk, Rollup):
+        rows: QuerySet[Any] = model.objects.filter(asset_id=asset, through__lt=forgotten)
+        hours = list(rows.order_by("hour").values_list("hour", flat=True)[:FORGOTTEN])
+        rows.filter(hour__in=hours).delete()
+        if len(hours) == FORGOTTEN:
+            return True
+    Latest.objects.filter(asset_id=asset, through__lt=forgotten).delete()
+    Correction.objects.filter(asset_id=asset, position__lt=forgotten).delete()
+    DayRollup.objects.filter(asset_id=asset).delete()
+    Upkeep.objects.filter(asset_id=asset).delete()
+    return False
+
+
+def _write(group: Group, view: View, now: datetime) -> None:
+    # All that takes time is done before the transaction begins.
+    through, (codes, statistics) = view.position, group.statistics()
+    chunk_rows = _chunk_rows(group, through)
+    rows = rollup_rows(group, through, codes, statistics)
+    with transaction.atomic():
+        _hold(view.floor)
+        for chunk in group.damaged:
+            _set_aside(chunk.asset, chunk.hour, now)
+        if execute(_UPSERT_CHUNK, chunk_rows) != len(chunk_rows):
+            raise Overtaken("another compactor has folded one of these hours")
+        write_rollups(rows)
+        upkeep.unsettle(group.assets.tolist(), group.hours.tolist())
+    RESENT.inc(group.resent)
+    TOO_LATE.inc(group.too_late)
+
+
+def _chunk_rows(group: Group, through: int) -> list[tuple[Any, ...]]:
+    readings, starts, ends = group.readings, group.starts, group.ends()
+    payloads = encode_chunks(readings.times, readings.columns, starts, group.locks)
+    rows = []
+    keys = zip(group.assets.tolist(), group.hours.tolist(), group.before.tolist(), strict=True)
+    for (asset, hour, before), start, end, payload in zip(keys, starts.tolist(), ends.tolist(), payloads, strict=True):
+        # An hour whose readings were all removed has none: then it keeps its bounds.
+        first = int(readings.times[start]) if end > start else hour * HOUR
+        last = int(readings.times[end - 1]) if end > start else first
+        rows.append((asset, hour, through, end - start, first, last, payload, before))
+    return rows
+
+
+def rollup_rows(group: Group, through: int, codes: list[str], statistics: Statistics) -> list[tuple[Any, ...]]:
+    """Return the rows of rollups of a group's hours: asset, hour, through, codes, payload."""
+    rows: list[tuple[Any, ...]] = []
+    filled = statistics["count"] > 0
+    for pattern in np.unique(filled, axis=0):
+        index = np.flatnonzero((filled == pattern).all(axis=1))
+        columns, names = np.flatnonzero(pattern), " ".join(np.array(codes, object)[pattern])
+        hours = group.hours[index]
+        # An hour without a usable value has a row too: whether it has one tells if its readings may still change.
+        packed = pack_hours(statistics[np.ix_(index, columns)], hours) if names else [b""] * len(index)
+        keys = zip(group.assets[index].tolist(), hours.tolist(), packed, strict=True)
+        rows += [(asset, hour, through, names, payload) for asset, hour, payload in keys]
+    return rows
+
+
+def _set_aside(asset: int, hour: int, now: datetime) -> None:
+    rows = Chunk.objects.filter(asset_id=asset, hour=hour)
+    for payload in rows.values_list("payload", flat=True):
+        Damage.objects.create(asset_id=asset, hour=hour, detail="chunk", payload=payload, found_at=now)
+
+
+def write_rollups(rows: list[tuple[Any, ...]]) -> None:
+    """Write rows of rollups, in a transaction that holds."""
+    execute(_UPSERT_ROLLUP, rows)
+
+
+def write_latest(rows: list[latest.Row]) -> None:
+    """Write rows of latest values that are not older than what is there, in a transaction that holds."""
+    execute(_UPSERT_LATEST, rows)
+
+
+@transaction.atomic
+def _keep_damaged(view: View, now: datetime) -> None:
+    """Keep the bytes of segments that could not be read, once; the log itself will be swept."""
+    if view.damaged:
+        _hold(view.floor)
+        known = set(Damage.objects.filter(position__in=view.damaged).values_list("position", flat=True))
+        rows = Segment.objects.filter(lane=LANE, position__in=set(view.damaged) - known)
+        for position, payload in rows.values_list("position", "payload"):
+            Damage.objects.create(position=position, detail="segment", payload=payload, found_at=now)
+
+
+@transaction.atomic
+def _advance(view: View) -> None:
+    _hold(view.floor)
+    # Again: a slower compactor may have written what it had read before; from here on it finds itself overtaken.
+    _forget(view)
+    LogConsumer.objects.filter(name=STORE, lane=LANE).update(position=view.position)
+
+
+# The condition lets the database choose one of two compactors.
+_UPSERT_CHUNK = """
+INSERT INTO telemetry_chunk (asset_id, hour, through, readings, first_at, last_at, payload)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (asset_id, hour) DO UPDATE SET through = excluded.through, readings = excluded.readings,
+    first_at = excluded.first_at, last_at = excluded.last_at, payload = excluded.payload
+WHERE telemetry_chunk.through = %s
+"""
+_UPSERT_ROLLUP = """
+INSERT INTO telemetry_rollup (asset_id, hour, through, codes, payload) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (asset_id, hour) DO UPDATE SET through = excluded.through, codes = excluded.codes,
+    payload = excluded.payload
+"""
+_UPSERT_LATEST = """
+INSERT INTO telemetry_latest (asset_id, through, first_at, corrected_at, codes, payload)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (asset_id) DO UPDATE SET through = excluded.through, first_at = excluded.first_at,
+    corrected_at = excluded.corrected_at, codes = excluded.codes, payload = excluded.payload
+WHERE telemetry_latest.through <= excluded.through
+"""

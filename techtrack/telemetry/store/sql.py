@@ -1,0 +1,53 @@
+"""Questions put in SQL: on the way of every read the query builder would cost more than the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+
+AT_ONCE = 500
+
+
+def ask(statement: str, *params: Any) -> list[tuple[Any, ...]]:
+    """Return all rows of a statement, which is ours; what comes from outside goes into ``params``."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return list(cursor.fetchall())
+
+
+def stream(statement: str, *params: Any) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a statement as they come: where there may be more than memory should hold."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        while rows := cursor.fetchmany(AT_ONCE):
+            yield from rows
+
+
+def execute(statement: str, rows: Sequence[Sequence[Any]]) -> int:
+    """Run a statement for each of the rows; returns how many it changed."""
+    if not rows:
+        return 0
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)
+            return int(cursor.rowcount)
+    return _execute_binary(statement, rows)
+
+
+def _execute_binary(statement: str, rows: Sequence[Sequence[Any]]) -> int:
+    """Send bytes as they are: Django's own cursor spells each of them out in the statement."""
+    import psycopg  # noqa: PLC0415 - only there where PostgreSQL is used
+
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.executemany(statement, rows)
+        return int(cursor.rowcount)
+
+
+def among(ids: Sequence[int]) -> tuple[str, list[Any]]:
+    """Return the condition that a column is one of ``ids``, to be written behind it, and its parameters."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", [list(ids)]
+    return f"IN ({', '.join(['%s'] * len(ids))})", list(ids)

@@ -1,0 +1,163 @@
+"""Defects of the store that a cold reading found, each by what went wrong."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from techtrack.accounts.queries import access_of
+from techtrack.assets import services as assets
+from techtrack.core.clock import to_micros
+from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
+from techtrack.telemetry.models import Chunk, Latest, LogConsumer, Rollup, Segment
+from techtrack.telemetry.services import corrections
+from techtrack.telemetry.services.ingest import write
+from techtrack.telemetry.store import chunks, compaction, database, segments
+from techtrack.telemetry.store.database import DatabaseStore
+from techtrack.telemetry.store.folding import Fold
+from techtrack.telemetry.store.tail import Tail
+from tests import factories
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HOUR = 3_600_000_000
+START = 494_000 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def fresh_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is committed here must not stay with the store of the process: the next test counts and dates the same."""
+    monkeypatch.setattr(database.store, "_tail", Tail())
+
+
+def put(store: DatabaseStore, *rows: tuple[int, int, dict[str, float]], kind: Kind = Kind.READINGS) -> int:
+    with transaction.atomic():
+        batch = Batch.of(Row(*row) for row in rows)
+        return store.append(batch, kind=kind, origin=Origin.LIVE, now=NOW)
+
+
+class TestTail:
+    """The log behind the watermark, as a process remembers it."""
+
+    def test_decodes_each_segment_once(self, monkeypatch):
+        """On PostgreSQL, whose snapshots are transactions, nothing was kept: each read decoded the whole log."""
+        store, decoded = DatabaseStore(), []
+        for number in range(5):
+            put(store, (1, START + number, {"t": float(number)}))
+        entry = segments.entry
+        monkeypatch.setattr(segments, "entry", lambda row: decoded.append(row.position) or entry(row))
+        for _ in range(3):
+            assert len(store.readings([1])[1].times) == 5
+        assert decoded == [1, 2, 3, 4, 5]
+
+    def test_is_read_anew_when_a_backup_has_folded_less(self):
+        """What the process had let go as folded is in the log again, and nothing newer has come."""
+        store = DatabaseStore()
+        for number in range(3):
+            put(store, (1, START + number, {"t": float(number)}))
+        kept = list(Segment.objects.all())
+        compaction.compact(NOW, force=True)
+        put(store, (1, START + 3, {"t": 3.0}))
+        later = list(Segment.objects.filter(position=4))
+        store.readings([1])
+        for model in (Segment, Chunk, Rollup, Latest, LogConsumer):
+            model.objects.all().delete()
+        Segment.objects.bulk_create([*kept, *later])
+        assert len(store.readings([1])[1].times) == 4
+
+
+class TestCompaction:
+    """A fold, and what comes between its transactions."""
+
+    def test_takes_no_more_into_memory_than_one_fold_may(self, settings):
+        """A log that has grown while nobody folded was decoded a thousand segments at a time, however large."""
+        settings.FOLD_READINGS, store = 10, DatabaseStore()
+        for number in range(8):
+            put(store, *((1, START + 10 * number + place, {"t": 1.0}) for place in range(10)))
+        assert compaction.compact(NOW, force=True) == 2
+        assert [compaction.compact(NOW, force=True) for _ in range(4)] == [4, 6, 8, None]
+        assert len(store.readings([1])[1].times) == 80
+
+    def test_deletes_the_years_of_an_asset_in_small_transactions(self, monkeypatch):
+        """Nobody writes while they last: years of hours at once were a second and more on SQLite."""
+        monkeypatch.setattr(compaction, "FORGOTTEN", 10)
+        store, held = DatabaseStore(), []
+        put(store, *((1, START + hour * HOUR, {"t": 1.0}) for hour in range(35)), (2, START, {"t": 1.0}))
+        compaction.compact(NOW, force=True)
+        with transaction.atomic():
+            store.forget(1, now=NOW)
+        hold = compaction._hold
+        monkeypatch.setattr(compaction, "_hold", lambda floor: (held.append(Chunk.objects.count()), hold(floor)))
+        compaction.compact(NOW, force=True)
+        assert held[:5] == [36, 26, 16, 6, 1]
+        assert list(Chunk.objects.values_list("asset_id", flat=True)) == [2]
+        assert list(Rollup.objects.values_list("asset_id", flat=True)) == [2]
+
+    def test_leaves_nothing_that_a_slower_one_wrote_of_an_asset_that_was_deleted_meanwhile(self, monkeypatch):
+        """Its transaction came after the deletion was folded, and before the watermark had moved."""
+        store = DatabaseStore()
+        put(store, (1, START, {"t": 1.0}))
+        compaction.compact(NOW, force=True)
+        put(store, (1, START + 1, {"t": 2.0}))
+        slower = compaction._stretch(1)
+        [group] = Fold(slower).groups(64)
+        with transaction.atomic():
+            store.forget(1, now=NOW)
+        keep = compaction._keep_damaged
+        steps = iter([lambda: compaction._write(group, slower, NOW)])
+        monkeypatch.setattr(compaction, "_keep_damaged", lambda *said: (next(steps)(), keep(*said)))
+        compaction.compact(NOW, force=True)
+        assert not Chunk.objects.exists()
+        assert not Rollup.objects.exists()
+
+
+class TestDeletionOfAnAsset:
+    """It meets those who correct its readings."""
+
+    def test_and_a_correction_do_not_deadlock(self, erik, robot):
+        """Both need the asset and the head of the log; they must take them in the same order."""
+        factories.make_reading(robot, temperature=70.0)
+        locked, asked, failed = threading.Event(), threading.Event(), []
+
+        def correct() -> None:
+            try:
+                with transaction.atomic():
+                    corrections._lock(robot)
+                    locked.set()
+                    asked.wait(2)
+                    time.sleep(0.3)
+                    row = Row(robot.pk, to_micros(NOW), {"temperature": 71.0})
+                    write(Batch.of([row]), Kind.REPLACE, Origin.LIVE, NOW)
+            except OperationalError as error:
+                failed.append(error)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=correct)
+        thread.start()
+        locked.wait(5)
+        asked.set()
+        try:
+            assets.delete_asset(asset=robot, by=access_of(erik), confirm=robot.name, expected=None)
+        except OperationalError as error:
+            failed.append(error)
+        thread.join()
+        assert failed == []
+
+
+class TestLatest:
+    """The newest values of assets, one of which a person has corrected."""
+
+    def test_of_a_corrected_asset_looks_no_further_back_than_its_own_parameters(self, monkeypatch):
+        """It looked for those of all other assets, through every hour that there is."""
+        store = DatabaseStore()
+        put(store, *((1, START + hour * HOUR, {"t": 1.0}) for hour in range(60)), (2, START, {"p": 1.0}))
+        compaction.compact(NOW, force=True)
+        put(store, (1, START + 59 * HOUR, {"t": 2.0}), kind=Kind.PATCH)
+        opened, read = chunks.opened, []
+        monkeypatch.setattr(chunks, "opened", lambda *row: read.append(row[1]) or opened(*row))
+        assert store.latest([1, 2])[1]["t"].value == 2.0
+        assert len(read) < 5
