@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class SiteZoneChanged:
+    """The days of a site begin and end at other times now."""
+
+    site_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserDeleting:
     """A person's account is about to go, in this transaction: part what is that person's from what others need."""
 

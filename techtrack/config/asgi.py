@@ -1,4 +1,4 @@
-"""The ASGI application: the WebSocket natively, Django in a thread pool, the background loops beside them."""
+"""The ASGI application: WebSocket and gateway natively, Django in a thread pool, the background loops beside them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,36 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
-from techtrack.config.front import Receive, Scope, Send, WholeBody
-from techtrack.config.wsgi import application as django
+from techtrack.config.front import AfterWrites, Receive, Scope, Send, WholeBody
+from techtrack.config.wsgi import django
+from techtrack.live.bus import bus
 from techtrack.live.socket import application as live
 from techtrack.pipeline import loops
+from techtrack.telemetry.ingest.gateway import PATHS, Gateway, Limits
 
 # The bridge's annotations name one message at a time; what it takes and sends is plain ASGI.
 _django: Any = WSGIMiddleware(cast("Any", django), workers=settings.WEB_CONCURRENCY)
-_http = WholeBody(_django, limit=settings.MAX_BODY)
+_whole = WholeBody(_django, limit=settings.MAX_BODY)
+_gateway = Gateway(
+    _whole,
+    Limits(
+        body=settings.MAX_BODY,
+        waiting_bytes=settings.INGEST_WAITING_BYTES,
+        waiting_readings=settings.INGEST_WAITING_READINGS,
+    ),
+)
+# A role that is taken away or a key that is revoked in this process is felt by the very next request.
+_http = AfterWrites(_whole, _gateway.forget)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Route by protocol."""
+    """Route by protocol, and the fast door by its path."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "websocket":
         await live(scope, receive, send)
+    elif scope["path"] in PATHS:
+        await _gateway(scope, receive, send)
     else:
         await _http(scope, receive, send)
 
@@ -35,12 +49,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     running = loops() if settings.EMBEDDED_WORKERS else []
     await receive()
+    bus.open()
     for loop in running:
         loop.start()
     await send({"type": "lifespan.startup.complete"})
     # Cancelled: Ctrl-C came twice, and the server does not wait for us to say that we are done.
     with contextlib.suppress(asyncio.CancelledError):
         await receive()
+    # First what was taken in: its commit is news to the loops.
+    _gateway.close()
     for loop in running:
         loop.stop()
+    bus.close()
     await send({"type": "lifespan.shutdown.complete"})

@@ -17,6 +17,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Doors that machines knock at all the time, and that change nothing but readings.
+READINGS = ("/api/data", "/api/measurements", "/api/ingest")
+
+
 class TooLarge(Exception):
     """The body is longer than the server accepts."""
 
@@ -63,6 +68,29 @@ class WholeBody:
                 raise TooLarge
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+class AfterWrites:
+    """Calls ``listener`` when a request that may have changed something is about to be answered.
+
+    What it changed is committed by then, and its caller may act on it at once.
+    """
+
+    def __init__(self, application: Application, listener: Callable[[], object]) -> None:
+        self._application = application
+        self._listener = listener
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in SAFE or scope["path"].startswith(READINGS):
+            await self._application(scope, receive, send)
+            return
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._listener()
+            await send(message)
+
+        await self._application(scope, receive, telling)
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

@@ -76,6 +76,12 @@ class Unprocessable(TechTrackError):
     code = "unprocessable"
 
 
+class TooSlow(TechTrackError):
+    """The request did not arrive in time."""
+
+    code = "too_slow"
+
+
 class Unavailable(TechTrackError):
     """Something we depend on is away; the same request may succeed later."""
 

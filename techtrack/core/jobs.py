@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import close_old_connections, connections
@@ -15,14 +16,16 @@ _running: dict[str, Loop] = {}
 class Loop:
     """Calls ``step`` again and again in a thread of its own, at the latest every ``every`` seconds.
 
-    ``step`` returns True when it found work, and is then called again at once. An exception is logged
-    and the loop goes on: what it works on is rows, so nothing is lost by trying again.
+    ``step`` returns True when there is more to do, and is then called again at once. Otherwise it rests for ``rest``
+    seconds, so that what comes meanwhile shares the next step. An exception is logged and the loop goes on: what
+    it works on is rows, so nothing is lost by trying again.
     """
 
-    def __init__(self, name: str, step: Callable[[], bool], *, every: float) -> None:
+    def __init__(self, name: str, step: Callable[[], bool], *, every: float, rest: float = 0.0) -> None:
         self.name = name
         self._step = step
         self._every = every
+        self._rest = rest
         self._news = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -48,7 +51,8 @@ class Loop:
         while not self._stopping:
             self._news.clear()
             if not self._try():
-                self._news.wait(self._every)
+                time.sleep(self._rest)
+                self._news.wait(self._every - self._rest)
         connections.close_all()
 
     def _try(self) -> bool:

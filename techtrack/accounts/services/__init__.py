@@ -1,5 +1,6 @@
 """Every write to people, sites, sessions and keys, in one module per subject."""
 
+from techtrack.accounts.services.callers import Caller, by_key, by_token, recognise
 from techtrack.accounts.services.keys import (
     create_key,
     note_key,
@@ -36,9 +37,12 @@ from techtrack.accounts.services.users import (
 __all__ = [
     "TICKET_SECONDS",
     "BadRefreshToken",
+    "Caller",
     "LastAdmin",
     "Tokens",
     "WrongCredentials",
+    "by_key",
+    "by_token",
     "complete_setup",
     "create_key",
     "create_site",
@@ -53,6 +57,7 @@ __all__ = [
     "log_out",
     "note_key",
     "note_session",
+    "recognise",
     "redeem_ticket",
     "refresh",
     "register",

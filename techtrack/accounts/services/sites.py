@@ -12,7 +12,9 @@ from django.db.models import ProtectedError
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.domain.zones import check_zone
+from techtrack.accounts.events import SiteZoneChanged
 from techtrack.accounts.models import Site
+from techtrack.core import events
 from techtrack.core.errors import Conflict, Invalid
 
 
@@ -56,7 +58,11 @@ def update_site(*, site: Site, by: Access, changes: Mapping[str, Any], expected:
         check_zone(changes["timezone"], pointer="/timezone")
     if changes.get("parent") is not None:
         _check_parent(site, changes["parent"])
-    return site.change(expected=expected, now=now, **changes)
+    before = site.timezone
+    changed = site.change(expected=expected, now=now, **changes)
+    if changed.timezone != before:
+        events.publish(SiteZoneChanged(changed.pk))
+    return changed
 
 
 @transaction.atomic

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import F, OrderBy, QuerySet
+from django.http import QueryDict
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -30,8 +32,12 @@ class UnknownParameter(Invalid):
 
 def refuse_unknown_parameters(request: Request, known: Iterable[str]) -> None:
     """Raise UnknownParameter for the first query parameter that is not in ``known``."""
-    known = set(known)
-    for name, values in request.query_params.lists():
+    refuse_unknown(request.query_params, set(known))
+
+
+def refuse_unknown(parameters: QueryDict, known: AbstractSet[str]) -> None:
+    """The same for parameters that are not of a DRF request."""
+    for name, values in parameters.lists():
         pointer = f"?{name}".encode("utf-8", "replace").decode()
         if name not in known:
             detail = f"unknown query parameter {pointer[1:]!r}; known here: {', '.join(sorted(known)) or 'none'}"

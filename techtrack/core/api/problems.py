@@ -26,6 +26,7 @@ STATUS: dict[type[errors.TechTrackError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.TooSlow: 408,
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.Unprocessable: 422,
@@ -38,6 +39,7 @@ TITLES = {
     404: "Not found",
     405: "This method is not served here",
     406: "None of the accepted media types is served",
+    408: "The request did not arrive in time",
     409: "The current state does not allow it",
     412: "It was changed meanwhile",
     413: "The body is too large",
@@ -72,17 +74,21 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler: no error leaves ``/api/`` in another form."""
     set_rollback()
     request = context["request"]
-    status, code, detail, faults, headers = _read(error)
-    if status == INTERNAL:
-        _log.exception("unexpected error at %s", request.path, exc_info=error)
-    body = problem(status, code=code, detail=detail, faults=faults, instance=request.path)
+    status, headers, body = answer(error, instance=request.path)
     if isinstance(error, errors.Stale):
         body["current"] = getattr(error, "current", None)
         headers |= getattr(error, "headers", {})
-    response = Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+    return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def answer(error: Exception, *, instance: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Return status, headers and problem for an error that was met at ``instance``; what nobody expected is logged."""
+    status, code, detail, faults, headers = _read(error)
+    if status == INTERNAL:
+        _log.error("unexpected error at %s", instance, exc_info=error)
     if status == STATUS[errors.Unauthenticated]:
-        response["WWW-Authenticate"] = 'Bearer realm="techtrack"'
-    return response
+        headers["WWW-Authenticate"] = 'Bearer realm="techtrack"'
+    return status, headers, problem(status, code=code, detail=detail, faults=faults, instance=instance)
 
 
 def describe(error: Exception, *, instance: str) -> dict[str, Any]:

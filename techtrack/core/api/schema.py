@@ -27,6 +27,8 @@ PROBLEM = {
         "current": {"description": "With 412: the representation as it is now."},
     },
 }
+# In the schema of a read-only field: it is there only where it says something. Else the document would require it.
+SPARSE = "x-sparse"
 MERGE_PATCH = "application/merge-patch+json"
 _METHODS = {"get", "post", "put", "patch", "delete"}
 _NO_IDEMPOTENCY = (
@@ -42,12 +44,21 @@ _NO_IDEMPOTENCY = (
 
 def describe_manners(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add to every operation what core/api does for it (a drf-spectacular postprocessing hook)."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    for schema in schemas.values():
+        _require_what_is_there(schema)
+    schemas["Problem"] = PROBLEM
     for path, item in result["paths"].items():
         for method, operation in item.items():
             if method in _METHODS:
                 _describe(path, method, operation)
     return result
+
+
+def _require_what_is_there(schema: dict[str, Any]) -> None:
+    for name, field in schema.get("properties", {}).items():
+        if field.pop(SPARSE, False) and name in schema.get("required", []):
+            schema["required"].remove(name)
 
 
 def _describe(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""What a door accepts as a reading: decoded JSON in, a row or named faults out. The same at every door."""
+"""What a door accepts as readings: decoded JSON in, items or named faults out. The same at every door."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from techtrack.core.errors import Fault, Invalid, member
 
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MOST_VALUES = 256
+MOST_READINGS = 100_000
 LONGEST_KEY = 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=24)
@@ -29,9 +30,85 @@ class Item:
     values: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The readings of a body by the JSON pointers of their places, and what is wrong with the others.
+
+    In a body of columns a reading has no place of its own: it goes by its number, ``/17``.
+    """
+
+    items: Mapping[str, Item]
+    faults: list[Fault]
+    columns: bool = False
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.faults)
+
+    def located(self, fault: Fault) -> Fault:
+        """Point ``fault`` into the body as it was sent."""
+        if not self.columns:
+            return fault
+        _, number, *path = fault.pointer.split("/")
+        # Which of its values is missing, nobody can say of a reading without any: its asset stands for it.
+        return replace(fault, pointer="/".join(["", *(path if path != ["values"] else ["asset"]), number]))
+
+
+class NoOffset(ValueError):
+    """A time that could be any of 27 hours."""
+
+
 class _Refused(Exception):
     def __init__(self, pointer: str, code: str, detail: str) -> None:
         self.fault = Fault(pointer, code, detail)
+
+
+def read_document(data: Any, *, names: tuple[str, ...], now: datetime) -> Document:
+    """Read ``{"items": […]}``, a bare list or, where readings name an ``asset``, columns.
+
+    Raises:
+        Invalid: it is none of these, or has too many readings or none.
+    """
+    if isinstance(data, dict) and names == ("asset",) and "asset" in data:
+        return _read_each(_rows_of(data), names, now, prefix="", columns=True)
+    wrapped = isinstance(data, dict)
+    raw = data.get("items") if isinstance(data, dict) else data
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_READINGS:
+        raise Invalid(f"a list of 1 to {MOST_READINGS} readings is expected", pointer="/items" if wrapped else "")
+    if wrapped and (extra := [name for name in data if name != "items"]):
+        raise Invalid("this field is not known here", pointer=member("", extra[0]))
+    return _read_each(iter(raw), names, now, prefix="/items" if wrapped else "", columns=False)
+
+
+def _read_each(raw: Iterator[Any], names: tuple[str, ...], now: datetime, *, prefix: str, columns: bool) -> Document:
+    items: dict[str, Item] = {}
+    faults: list[Fault] = []
+    for index, one in enumerate(raw):
+        pointer = f"{prefix}/{index}"
+        item = read_item(one, names=names, now=now, pointer=pointer)
+        if isinstance(item, Item):
+            items[pointer] = item
+        else:
+            faults.append(item)
+    return Document(items, faults, columns)
+
+
+def _rows_of(data: Mapping[str, Any]) -> Iterator[Any]:
+    """Turn ``{"asset": […], "timestamp": […], "values": {code: […]}}`` into readings; null is an absent value."""
+    if extra := [name for name in data if name not in {"asset", "timestamp", "values"}]:
+        raise Invalid("this field is not known here", pointer=member("", extra[0]))
+    refs, values = data["asset"], data.get("values")
+    if not isinstance(refs, list) or not 1 <= len(refs) <= MOST_READINGS:
+        raise Invalid(f"a list of 1 to {MOST_READINGS} assets is expected", pointer="/asset")
+    if not isinstance(values, dict) or not values:
+        raise Invalid("an object with a list of values for each parameter is expected", pointer="/values")
+    stamps = data.get("timestamp")
+    columns = {member("/values", code[:80]): column for code, column in values.items()}
+    for pointer, column in [*columns.items(), *([("/timestamp", stamps)] if stamps is not None else [])]:
+        if not isinstance(column, list) or len(column) != len(refs):
+            raise Invalid(f"a list of {len(refs)} is expected, one for each asset", pointer=pointer)
+    for index, ref in enumerate(refs):
+        row = {code: column[index] for code, column in values.items() if column[index] is not None}
+        yield {"asset": ref, "timestamp": stamps[index] if stamps is not None else None, "values": row}
 
 
 def read_item(raw: Any, *, names: tuple[str, ...], now: datetime, pointer: str) -> Item | Fault:
@@ -55,15 +132,27 @@ def read_time(raw: Any, *, now: datetime, pointer: str) -> int:
     if not isinstance(raw, str):
         raise _Refused(pointer, "invalid", "a time such as 2026-11-21T10:00:00Z is expected")
     try:
-        moment = datetime.fromisoformat(raw)
-        if moment.tzinfo is None:
-            raise _Refused(pointer, "invalid", "the time needs an offset, such as Z or +01:00")
-        micros = to_micros(moment)
+        micros = parse_time(raw)
+    except NoOffset:
+        raise _Refused(pointer, "invalid", "the time needs an offset, such as Z or +01:00") from None
     except (ValueError, OverflowError):
         raise _Refused(pointer, "invalid", "a time such as 2026-11-21T10:00:00Z is expected") from None
     if not to_micros(EARLIEST) <= micros <= to_micros(now + AHEAD):
         raise _Refused(pointer, "out_of_bounds", "the time is before 2000 or more than 24 hours ahead")
     return micros
+
+
+def parse_time(text: str) -> int:
+    """Return the µs since 1970 of an RFC 3339 time.
+
+    Raises:
+        ValueError: it is none; NoOffset where nothing else is wrong with it.
+        OverflowError: it is before the year 1 or after 9999 in UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise NoOffset(text)
+    return to_micros(moment)
 
 
 def is_time(raw: Any, micros: int) -> bool:

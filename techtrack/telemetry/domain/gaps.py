@@ -1,0 +1,33 @@
+"""What stands where no reading came: nothing, null, the value before, or a line to the value behind."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+from techtrack.telemetry.domain.reading import Floats, Ints
+
+
+class Fill(StrEnum):
+    """What is told of a bucket without values."""
+
+    NONE = "none"
+    NULL = "null"
+    PREVIOUS = "previous"
+    LINEAR = "linear"
+
+
+def filled(values: Floats, starts: Ints, fill: Fill) -> Floats:
+    """Fill the NaN of one column of all buckets (``starts`` in µs, ascending); before the first value nothing is known.
+
+    A line is drawn only between two values: behind the last one nothing is known either.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if fill in {Fill.NONE, Fill.NULL} or not len(known):
+        return values
+    if fill is Fill.LINEAR:
+        line = np.interp(starts, starts[known], values[known], left=np.nan, right=np.nan)
+        return np.where(np.isnan(values), line, values)
+    newest = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
+    return np.where(newest >= 0, values[newest], np.nan)
