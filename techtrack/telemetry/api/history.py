@@ -1,174 +1,212 @@
-"""Doors for what was and what is: buckets of series, and the newest values of an asset."""
+"""Doors for what was: statistics of series over time, or the readings that draw them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
+import msgspec
+import numpy as np
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from rest_framework import serializers as drf
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from techtrack.assets.models import Asset, Parameter
+from techtrack.assets.models import Asset
 from techtrack.core import clock
-from techtrack.core.api.fields import read_duration
 from techtrack.core.api.filters import refuse_unknown_parameters
-from techtrack.core.api.pagination import whole_number
-from techtrack.core.clock import MICROSECOND, from_micros, iso_duration, isoformat, to_micros
-from techtrack.core.errors import Invalid, NotFound
+from techtrack.core.clock import from_micros, isoformat, to_micros
+from techtrack.core.errors import NotFound
 from techtrack.telemetry import queries
-from techtrack.telemetry.api.listing import codes, ids_and_keys, moment
-from techtrack.telemetry.api.serializers import HistorySerializer
-from techtrack.telemetry.domain.aggregation import Buckets, nice_interval
+from techtrack.telemetry.api import asking
+from techtrack.telemetry.api.downloads import FILES, FORMAT, ByFormat, asked_form, download, file_name
+from techtrack.telemetry.api.listing import codes, ids_and_keys
+from techtrack.telemetry.api.serializers import HistorySerializer, unreadable_as_json
+from techtrack.telemetry.domain.moments import rfc3339
+from techtrack.telemetry.files.tables import Block, Column, Form, Type
+from techtrack.telemetry.queries import SeriesBuckets, Subject, Unreadable
+from techtrack.telemetry.store.base import Span
 
-COLUMNS = ["start", "count", "avg", "min", "max"]
-MOST_POINTS = 5000
-DAY = timedelta(days=1)
-QUERY = {"parameter", "from", "to", "interval", "points"}
-DESCRIBED = [
-    OpenApiParameter("parameter", OpenApiTypes.STR, description="codes, separated by commas; all if left out"),
-    OpenApiParameter("from", OpenApiTypes.DATETIME, description="a day before `to` if left out"),
-    OpenApiParameter("to", OpenApiTypes.DATETIME, description="now if left out"),
-    OpenApiParameter("interval", OpenApiTypes.STR, description="`auto`, or an ISO 8601 duration such as PT1H"),
-    OpenApiParameter("points", {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}, description="with auto"),
-]
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
+RESPONSES: dict[Any, Any] = {
+    (200, "application/json"): HistorySerializer,
+    **FILES,
+    304: OpenApiResponse(description="The same as what `If-None-Match` names."),
+}
+ONLY_IF_NEW = OpenApiParameter(
+    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="ETag of an answer whose `to` was past"
+)
 
 
 class HistoryView(APIView):
-    """Averages and extremes over time, of several assets and parameters at once."""
+    """Statistics over time of several assets and parameters at once; series without a usable value are left out."""
+
+    content_negotiation_class = ByFormat
+    remembers_callers = True
 
     @extend_schema(
         operation_id="history",
-        parameters=[OpenApiParameter("asset", OpenApiTypes.STR, required=True, description="ids or keys"), *DESCRIBED],
-        responses=HistorySerializer,
+        parameters=[
+            OpenApiParameter("asset", OpenApiTypes.STR, required=True, description="ids or keys, separated by commas"),
+            *asking.DESCRIBED,
+            FORMAT,
+            ONLY_IF_NEW,
+        ],
+        responses=RESPONSES,
         tags=["readings"],
     )
-    def get(self, request: Request) -> Response:
-        refuse_unknown_parameters(request, {"asset"} | QUERY)
+    def get(self, request: Request) -> HttpResponseBase:
+        refuse_unknown_parameters(request, {"asset"} | asking.PARAMETERS)
         ids, keys = ids_and_keys(request.query_params.get("asset", ""), "?asset")
-        rows = Asset.objects.visible_to(_access(request))
-        found = rows.filter(pk__in=ids) | rows.filter(key__in=keys)
-        return history(request, sorted(found.values_list("pk", flat=True)), asked=len(set(ids)) + len(set(keys)))
-
-
-def history(request: Request, ids: list[int], *, asked: int) -> Response:
-    """Answer the query of ``request`` for the assets."""
-    if len(ids) < asked:
-        raise NotFound("one of the assets does not exist, or you may not see it")
-    span, width = _span_and_width(request)
-    found = queries.buckets(asset_ids=ids, parameters=codes(request), span=span, width=width)
-    units = dict(Parameter.objects.filter(code__in={code for _, code in found}).values_list("code", "unit"))
-    return Response(
-        {
-            "from": isoformat(from_micros(span[0])),
-            "to": isoformat(from_micros(span[1])),
-            "interval": iso_duration(timedelta(microseconds=width)),
-            "series": [
-                {
-                    "asset": pk,
-                    "parameter": code,
-                    "unit": units.get(code, ""),
-                    "columns": COLUMNS,
-                    "rows": _rows(buckets),
-                }
-                for (pk, code), buckets in found.items()
-            ],
-        }
-    )
-
-
-def _span_and_width(request: Request) -> tuple[tuple[int, int], int]:
-    end = moment(request, "to", to_micros(clock.now()))
-    start = moment(request, "from", end - DAY // MICROSECOND)
-    if start >= end:
-        raise Invalid("from lies before to", pointer="?from")
-    length = timedelta(microseconds=end - start)
-    points = whole_number(request, "points", default=500, highest=MOST_POINTS)
-    text = request.query_params.get("interval", "auto")
-    interval = nice_interval(length, points=points) if text == "auto" else _duration(text)
-    if length / interval > MOST_POINTS:
-        raise Invalid(f"that would be more than {MOST_POINTS} buckets; choose a longer interval", pointer="?interval")
-    return (start, end), interval // MICROSECOND
-
-
-def _duration(text: str) -> timedelta:
-    duration = read_duration(text)
-    if duration is None or duration < timedelta(seconds=1):
-        raise Invalid("interval is auto, or an ISO 8601 duration of a second or more", pointer="?interval")
-    return duration
-
-
-def _rows(buckets: Buckets) -> list[list[Any]]:
-    columns = (buckets.starts, buckets.count, buckets.average, buckets.minimum, buckets.maximum)
-    return [
-        [isoformat(from_micros(start)), *rest]
-        for start, *rest in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-
-
-def _access(request: Request) -> Any:
-    return request.auth
-
-
-class _OneAssetView(APIView):
-    kind: ClassVar[str] = ""
-
-    def asset(self, pk: int) -> Asset:
-        """Return the asset of the address, if the caller may see it."""
-        found: Asset | None = None
-        if pk < 2**63:
-            found = Asset.objects.visible_to(_access(self.request)).filter(kind=self.kind, pk=pk).first()
-        if found is None:
-            raise NotFound("there is no such asset")
-        return found
-
-
-def asset_latest(kind: str) -> Callable[..., HttpResponse]:
-    """Make the door for the newest values of equipment or a sensor."""
-    newest = inline_serializer(
-        f"{kind.capitalize()}Latest",
-        {"timestamp": drf.DateTimeField(), "value": drf.FloatField(), "unit": drf.CharField()},
-    )
-    answer = inline_serializer(
-        f"{kind.capitalize()}LatestValues", {"asset": drf.IntegerField(), "values": drf.DictField(child=newest)}
-    )
-
-    class LatestView(_OneAssetView):
-        """The newest value of each parameter."""
-
-        @extend_schema(operation_id=f"{kind}_latest", responses=answer, tags=["readings"])
-        def get(self, request: Request, pk: int) -> Response:
-            refuse_unknown_parameters(request, ())
-            asset = self.asset(pk)
-            values = queries.latest([asset.pk]).get(asset.pk, {})
-            units = dict(Parameter.objects.filter(code__in=values).values_list("code", "unit"))
-            listed = {
-                code: {"timestamp": isoformat(newest.at), "value": newest.value, "unit": units.get(code, "")}
-                for code, newest in sorted(values.items())
-            }
-            return Response({"asset": asset.pk, "values": listed})
-
-    LatestView.kind = kind
-    return LatestView.as_view()
+        access: Any = request.auth
+        rows = Asset.objects.visible_to(access)
+        found = queries.subjects(
+            rows.filter(pk__in=ids) | rows.filter(key__in=keys) if keys else rows.filter(pk__in=ids)
+        )
+        if not {*ids, *keys} <= {subject.id for subject in found} | {subject.key for subject in found}:
+            raise NotFound("one of the assets does not exist, or you may not see it")
+        return history(request, found)
 
 
 def asset_history(kind: str) -> Callable[..., HttpResponse]:
     """Make the door for the history of equipment or a sensor."""
 
-    class AssetHistoryView(_OneAssetView):
-        """Averages and extremes over time of one asset."""
+    class AssetHistoryView(APIView):
+        """Statistics over time of one asset."""
+
+        content_negotiation_class = ByFormat
+        remembers_callers = True
+        asset_kind: ClassVar[str] = kind
 
         @extend_schema(
-            operation_id=f"{kind}_history", parameters=DESCRIBED, responses=HistorySerializer, tags=["readings"]
+            operation_id=f"{kind}_history",
+            parameters=[*asking.DESCRIBED, FORMAT, ONLY_IF_NEW],
+            responses=RESPONSES,
+            tags=["readings"],
         )
-        def get(self, request: Request, pk: int) -> Response:
-            refuse_unknown_parameters(request, QUERY)
-            return history(request, [self.asset(pk).pk], asked=1)
+        def get(self, request: Request, pk: int) -> HttpResponseBase:
+            refuse_unknown_parameters(request, asking.PARAMETERS)
+            return history(request, [one_subject(request, kind, pk)])
 
-    AssetHistoryView.kind = kind
     return AssetHistoryView.as_view()
+
+
+def one_subject(request: Request, kind: str, pk: int) -> Subject:
+    """Return the asset of an address.
+
+    Raises:
+        NotFound: there is none, or the caller may not see it.
+    """
+    access: Any = request.auth
+    found = queries.subjects(Asset.objects.visible_to(access).filter(kind=kind, pk=pk)) if pk < 2**63 else []
+    if not found:
+        raise NotFound("there is no such asset")
+    return found[0]
+
+
+def history(request: Request, subjects: list[Subject]) -> HttpResponseBase:
+    """Answer the query of ``request`` for the assets."""
+    form = asked_form(request)
+    if asking.asks_for_drawing(request):
+        return _drawing(request, subjects, form)
+    question = asking.read_question(request, subjects)
+    with queries.looking([subject.id for subject in subjects], question.span) as lost:
+        found = queries.history(question)
+        units = queries.units((series.subject, series.code) for series in found)
+    if form is not None:
+        columns = _columns(Column("start", Type.TIME), Column("count", Type.INTEGER), *question.statistics)
+        rows = ((s.subject, s.code, [s.starts, s.count, *s.columns.values()]) for s in found)
+        blocks = chain(_blocks(rows, units), _lost(lost, subjects, columns))
+        return download(form, name=file_name("history", question.span), columns=columns, blocks=blocks)
+    names = ["start", "count", *question.statistics]
+    listed = [_series(series, units[series.subject.id, series.code], names) for series in found]
+    head = _head(question.span, str(question.interval), question.zone.key)
+    return _json(request, question.span, {**head, "series": listed, **unreadable_as_json(lost)})
+
+
+def _drawing(request: Request, subjects: list[Subject], form: Form | None) -> HttpResponseBase:
+    span, points = asking.read_span(request), asking.read_points(request, fewest=asking.FEWEST_DRAWN)
+    by_id = {subject.id: subject for subject in subjects}
+    with queries.looking(list(by_id), span) as lost:
+        found = queries.thinned(list(by_id), codes=codes(request), span=span, points=points)
+        units = queries.units((by_id[asset], code) for asset, code in found)
+    if form is not None:
+        columns = _columns(Column("time", Type.TIME), Column("value", Type.NUMBER))
+        rows = ((by_id[asset], code, list(cells)) for (asset, code), cells in sorted(found.items(), key=_place))
+        blocks = chain(_blocks(rows, units), _lost(lost, subjects, columns))
+        return download(form, name=file_name("readings", span), columns=columns, blocks=blocks)
+    listed = [
+        {
+            "asset": asset,
+            "parameter": code,
+            "unit": units[asset, code],
+            "completeness": None,
+            "columns": ["time", "value"],
+            "rows": list(zip(rfc3339(times), values.tolist(), strict=True)),
+        }
+        for (asset, code), (times, values) in sorted(found.items(), key=_place)
+    ]
+    head = _head(span, None, asking.read_zone(request, subjects).key)
+    return _json(request, span, {**head, "series": listed, **unreadable_as_json(lost)})
+
+
+def _place(item: tuple[tuple[int, str], Any]) -> tuple[int, str]:
+    return item[0]
+
+
+def _series(series: SeriesBuckets, unit: str, names: list[str]) -> dict[str, Any]:
+    columns = (series.count, *series.columns.values())
+    told = {
+        "asset": series.subject.id,
+        "parameter": series.code,
+        "unit": unit,
+        "completeness": series.completeness,
+        "columns": names,
+        "rows": list(zip(rfc3339(series.starts), *(column.tolist() for column in columns), strict=True)),
+    }
+    return told | ({"notes": dict(series.notes)} if series.notes else {})
+
+
+def _head(span: Span, interval: str | None, zone: str) -> dict[str, str | None]:
+    start, end = (isoformat(from_micros(time)) for time in span)
+    return {"from": start, "to": end, "interval": interval, "timezone": zone}
+
+
+def _json(request: Request, span: Span, told: dict[str, Any]) -> HttpResponseBase:
+    """Encode the answer; NaN becomes null. Of a range that is over it can be asked whether it is still the same."""
+    body = msgspec.json.encode(told)
+    answer = HttpResponse(body, content_type="application/json")
+    if "to" not in request.query_params or span[1] > to_micros(clock.now()):
+        answer["Cache-Control"] = "private, no-store"
+        return answer
+    # Late readings, corrections, marks, units, zones and retention change the past: a hash of the answer itself
+    # sees them all, and making the answer costs little more than asking what it depends on.
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    if tag in _TAG.findall(request.headers.get("If-None-Match", "")):
+        answer = HttpResponse(status=304)
+    answer["ETag"], answer["Cache-Control"] = tag, "private, no-cache"
+    return answer
+
+
+def _columns(*columns: Column | str) -> list[Column]:
+    fixed = [Column("asset", Type.INTEGER), *(Column(name, Type.TEXT) for name in ("key", "parameter", "unit"))]
+    return [*fixed, *(Column(c, Type.NUMBER) if isinstance(c, str) else c for c in columns)]
+
+
+def _lost(lost: Sequence[Unreadable], subjects: list[Subject], columns: Sequence[Column]) -> Iterator[Block]:
+    """Say in rows what cannot be read; no code of a parameter has a space."""
+    keys = {subject.id: subject.key or "" for subject in subjects}
+    for one in lost:
+        rest = [np.zeros(1, np.int64) if c.type is Type.INTEGER else np.full(1, np.nan) for c in columns[5:]]
+        yield [np.array([one.asset]), [keys[one.asset]], [one.told()], [""], np.array([one.start]), *rest]
+
+
+def _blocks(series: Iterator[tuple[Subject, str, Sequence[Any]]], units: dict[tuple[int, str], str]) -> Iterator[Block]:
+    for subject, code, cells in series:
+        many = len(cells[0])
+        texts = (subject.key or "", code, units[subject.id, code])
+        yield [np.full(many, subject.id), *([text] * many for text in texts), *cells]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -28,80 +28,58 @@ from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.pagination import add_links
 from techtrack.core.api.parsers import MergePatchParser, ReadingsParser
 from techtrack.core.api.problems import with_current
-from techtrack.core.errors import Fault, Invalid, NotFound, Stale, member
+from techtrack.core.errors import Fault, Invalid, NotFound, Stale
 from techtrack.telemetry import queries, services
 from techtrack.telemetry.api import listing, serializers
+from techtrack.telemetry.api.corrections import place, visible_asset
+from techtrack.telemetry.api.downloads import FILES, ByFormat, asked_form
 from techtrack.telemetry.api.serializers import row_as_json
-from techtrack.telemetry.domain.items import BIGGEST_ID, Item, check_values, is_time, read_item
+from techtrack.telemetry.domain.items import Item, check_values, is_time, read_item
 from techtrack.telemetry.domain.reading import Kind, Row
-from techtrack.telemetry.services import MOST_READINGS, Receipt
+from techtrack.telemetry.ingest.wire import receipt_as_json, skips
+from techtrack.telemetry.queries import Found
+from techtrack.telemetry.services import Receipt
 
 T = TypeVar("T")
 JUDGE = "judge"
-_ID = re.compile(r"(\d{1,19})-(-?\d{1,18})")
 ON_ERROR = OpenApiParameter(
     "on_error", enum=["skip"], description="Store the good readings of a batch, report the others."
 )
 
 
-def read_batch(data: Any, names: tuple[str, ...]) -> tuple[dict[str, Item], list[Fault]]:
-    """Read ``{"items": […]}`` or a bare list into items and faults by JSON pointer."""
-    wrapped = isinstance(data, dict)
-    raw = data.get("items") if isinstance(data, dict) else data
-    if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_READINGS:
-        raise Invalid(f"a list of 1 to {MOST_READINGS} readings is expected", pointer="/items" if wrapped else "")
-    if wrapped and (extra := [name for name in data if name != "items"]):
-        raise Invalid("this field is not known here", pointer=member("", extra[0]))
-    now, items, faults = clock.now(), {}, []
-    for index, one in enumerate(raw):
-        pointer = f"/items/{index}" if wrapped else f"/{index}"
-        item = read_item(one, names=names, now=now, pointer=pointer)
-        if isinstance(item, Item):
-            items[pointer] = item
-        else:
-            faults.append(item)
-    return items, faults
-
-
-def store_batch(request: Request, names: tuple[str, ...], kind: str | None) -> tuple[Receipt, bool]:
+def store_batch(request: Request, name: str, kind: str | None) -> tuple[Receipt, bool]:
     """Store a batch as ``on_error`` says; returns the receipt and whether faults were skipped."""
-    mode = request.query_params.get("on_error")
-    if mode not in {None, "skip"}:
-        raise Invalid("on_error is skip, or left out", pointer="?on_error")
-    items, faults = read_batch(request.data, names)
-    if faults and mode is None:
-        count = len(items) + len(faults)
-        raise Invalid(f"{len(faults)} of {count} readings cannot be stored; nothing was", faults=faults[:100])
+    skip = skips(request.query_params.get("on_error"))
     access: Any = request.auth
-    receipt = services.ingest_items(items=items, by=access, now=clock.now(), skip=mode == "skip", kinds=kind)
-    return Receipt(receipt.position, receipt.accepted, receipt.duplicates, [*faults, *receipt.faults]), mode == "skip"
-
-
-def receipt_as_json(receipt: Receipt, *, skipped: bool) -> dict[str, Any]:
-    """Write a receipt; only ``on_error=skip`` speaks of refused readings."""
-    if not skipped:
-        return {"accepted": receipt.accepted, "duplicates": receipt.duplicates}
-    faults = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in receipt.faults]
-    return {"accepted": receipt.accepted, "refused": len(faults), "errors": faults[:1000]}
+    now = clock.now()
+    return services.ingest_document(data=request.data, name=name, kind=kind, by=access, now=now, skip=skip), skip
 
 
 class IngestView(APIView):
-    """The fast door for machines: a batch in, an answer once it is committed."""
+    """The fast door for machines: a batch in, an answer once it is committed.
+
+    One item for each reading, or columns: `{"asset": [7, 8], "timestamp": [...], "values": {"t": [71.3, null]}}`,
+    where null is an absent value. 503 with `Retry-After` when too much waits to be committed.
+    """
+
+    # Under ASGI the gateway answers (ingest/gateway.py); it leaves to this view what is rare: other methods, cookies.
 
     door = "readings"
     parser_classes = [ReadingsParser]
 
     @extend_schema(
         operation_id="ingest",
-        request=serializers.IngestSerializer,
-        responses={200: serializers.ReceiptSerializer},
+        request=PolymorphicProxySerializer(
+            "IngestBody", [serializers.IngestSerializer, serializers.IngestColumnsSerializer], None
+        ),
+        responses={200: serializers.IngestReceiptSerializer},
         parameters=[ON_ERROR],
         tags=["readings"],
     )
     def post(self, request: Request) -> Response:
         refuse_unknown_parameters(request, {"on_error"})
-        receipt, skipped = store_batch(request, ("asset",), None)
-        return Response(receipt_as_json(receipt, skipped=skipped))
+        receipt, skipped = store_batch(request, "asset", None)
+        return Response(receipt_as_json(receipt.accepted, receipt.faults if skipped else None))
 
 
 class ReadingViewSet(ViewSet):
@@ -109,6 +87,8 @@ class ReadingViewSet(ViewSet):
 
     door = "readings"
     parser_classes = [ReadingsParser, MergePatchParser]
+    content_negotiation_class = ByFormat
+    remembers_callers = True
     asset_kind: ClassVar[str]
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
 
@@ -117,7 +97,10 @@ class ReadingViewSet(ViewSet):
         known = {"list": listing.PARAMETERS | {self.asset_kind}, "create": {"on_error"}}.get(self.action or "", set())
         refuse_unknown_parameters(request, known)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response | StreamingHttpResponse:
+        form = asked_form(request)
+        if form is not None:
+            return listing.export(request, self.asset_kind, form)
         page = listing.read_page(request, self.asset_kind)
         response = Response(page.as_json())
         add_links(response, next_url=page.next_url, previous_url=page.previous_url)
@@ -125,9 +108,11 @@ class ReadingViewSet(ViewSet):
 
     def create(self, request: Request) -> Response:
         if isinstance(request.data, list) or (isinstance(request.data, dict) and "items" in request.data):
-            receipt, skipped = store_batch(request, (self.asset_kind,), self.asset_kind)
+            receipt, skipped = store_batch(request, self.asset_kind, self.asset_kind)
             self._await_judge(receipt.position)
-            return Response(receipt_as_json(receipt, skipped=skipped), status=200 if skipped else 201)
+            if skipped:
+                return Response(receipt_as_json(receipt.accepted, receipt.faults))
+            return Response({"accepted": receipt.accepted, "duplicates": receipt.duplicates}, status=201)
         item = read_item(request.data, names=(self.asset_kind,), now=clock.now(), pointer="")
         if isinstance(item, Fault):
             raise Invalid(item.detail, faults=[item])
@@ -155,11 +140,10 @@ class ReadingViewSet(ViewSet):
 
     def _created(self, request: Request, item: Item) -> Response:
         access: Any = request.auth
-        refs = {"": item}
-        receipt = services.ingest_items(items=refs, by=access, now=clock.now(), kinds=self.asset_kind)
+        receipt = services.enter(item=item, by=access, now=clock.now(), kind=self.asset_kind)
         self._await_judge(receipt.position)
-        asset = self._asset(request, item.ref)
-        row = queries.reading(asset_id=asset.pk, time=item.time) or Row(asset.pk, item.time, item.values)
+        asset = visible_asset(request, item.ref, kind=self.asset_kind)
+        row = queries.reading(asset_id=asset.pk, time=item.time) or Found(asset.pk, item.time, item.values, {})
         response = self._one(row, status=201)
         response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{row.asset}-{row.time}/")
         return response
@@ -182,35 +166,25 @@ class ReadingViewSet(ViewSet):
         )
         return self._one(corrected)
 
-    def _guarded(self, row: Row, write: Callable[[], T]) -> T:
+    def _guarded(self, row: Found, write: Callable[[], T]) -> T:
         try:
             return write()
         except Stale as error:
             current = queries.reading(asset_id=row.asset, time=row.time) or row
             raise with_current(error, services.tag(current), row_as_json(current, self.asset_kind)) from error
 
-    def _one(self, row: Row, status: int = 200) -> Response:
+    def _one(self, row: Found, status: int = 200) -> Response:
         response = Response(row_as_json(row, self.asset_kind), status=status)
         response["ETag"] = f'"{services.tag(row)}"'
         return response
 
-    def _found(self, request: Request, reading: str) -> tuple[Asset, Row]:
-        match = _ID.fullmatch(reading)
-        row = None
-        if match and int(match[1]) <= BIGGEST_ID:
-            asset = self._asset(request, int(match[1]))
-            row = queries.reading(asset_id=asset.pk, time=int(match[2]))
+    def _found(self, request: Request, reading: str) -> tuple[Asset, Found]:
+        asset_id, time = place(reading)
+        asset = visible_asset(request, asset_id, kind=self.asset_kind)
+        row = queries.reading(asset_id=asset.pk, time=time)
         if row is None:
             raise NotFound("there is no such reading")
         return asset, row
-
-    def _asset(self, request: Request, ref: int | str) -> Asset:
-        access: Any = request.auth
-        by = {"pk": ref} if isinstance(ref, int) else {"key": ref}
-        asset: Asset | None = Asset.objects.visible_to(access).filter(kind=self.asset_kind, **by).first()
-        if asset is None:
-            raise NotFound("there is no such reading")
-        return asset
 
     def _await_judge(self, position: int) -> None:
         # A person who posts a reading sees the alert it raises at once.
@@ -218,7 +192,7 @@ class ReadingViewSet(ViewSet):
             services.wait_until_consumed(consumer=JUDGE, position=position, seconds=settings.JUDGE_WAIT)
 
 
-def _refuse_moving(data: Any, asset: Asset, row: Row) -> None:
+def _refuse_moving(data: Any, asset: Asset, row: Found) -> None:
     """Refuse a body that names another asset or time than the address: those are what the reading is."""
     same: dict[str, Callable[[Any], bool]] = {
         "id": lambda said: said == f"{row.asset}-{row.time}",
@@ -230,7 +204,7 @@ def _refuse_moving(data: Any, asset: Asset, row: Row) -> None:
             raise Invalid("a reading keeps its asset and its time", pointer=f"/{name}")
 
 
-def _if_match(request: Request, row: Row) -> str | None:
+def _if_match(request: Request, row: Found) -> str | None:
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None
@@ -253,6 +227,7 @@ def _described(name: str, serializer: type[drf.Serializer]) -> Any:
             "next": drf.URLField(allow_null=True),
             "previous": drf.URLField(allow_null=True),
             "results": serializer(many=True),
+            "unreadable": serializers.UnreadableSerializer(many=True, required=False, help_text=serializers.UNREADABLE),
         },
     )
     # It is a page already: the document must not make a list of pages of it.
@@ -261,7 +236,10 @@ def _described(name: str, serializer: type[drf.Serializer]) -> Any:
     one: dict[str, Any] = {"parameters": [reading], "tags": ["readings"]}
     return extend_schema_view(
         list=extend_schema(
-            operation_id=f"{plural}_list", responses=page, parameters=listing.described(name), tags=["readings"]
+            operation_id=f"{plural}_list",
+            responses={(200, "application/json"): page, **FILES},
+            parameters=listing.described(name),
+            tags=["readings"],
         ),
         create=extend_schema(
             operation_id=f"{plural}_create",

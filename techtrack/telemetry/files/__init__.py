@@ -1,0 +1,1 @@
+"""Tables as files, written piece by piece in constant memory: CSV, XLSX, Parquet."""
