@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,21 +10,21 @@ from django.db import transaction
 from techtrack.alerts.domain.condition import Value
 from techtrack.alerts.domain.lifecycle import State, Tick, due, step
 from techtrack.alerts.events import AlertChanged, ReadingsJudged
-from techtrack.alerts.memory import COMMITS, Key, Memory, judged
+from techtrack.alerts.memory import COMMITS, Key, Memory
+from techtrack.alerts.recall import page, recall
 from techtrack.alerts.recording import Finding, hold_rules, record, withdraw
 from techtrack.alerts.rulebook import HEAD as RULEBOOK
 from techtrack.alerts.rulebook import Entry, RuleBook
+from techtrack.alerts.screening import Sample, Touched, screened
 from techtrack.core import clock, events
 from techtrack.core.clock import to_micros
 from techtrack.core.errors import Conflict
 from techtrack.core.models import Head
-from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
-from techtrack.telemetry.domain.reading import Batch, Kind
+from techtrack.telemetry.domain.reading import Kind
 from techtrack.telemetry.store.base import LogEntry
 
 NAME = "judge"
-PAGE = 200
 
 
 class Overtaken(Conflict):
@@ -43,7 +43,7 @@ class Judge:
         self._book = RuleBook()
 
     def work(self) -> bool:
-        """Judge what has come since last time; True when there was something."""
+        """Judge what has come since last time; True when there may be more."""
         now, plant_now = clock.now(), clock.plant_now()
         try:
             return self._work(now, plant_now)
@@ -58,53 +58,26 @@ class Judge:
     def _work(self, now: datetime, plant_now: datetime) -> bool:
         if self._memory is None:
             self._turn_to_current_page()
-            self._memory = Memory.load(NAME, COMMITS, self._book)
+            self._memory = recall(NAME, COMMITS, self._book)
         memory = self._memory
-        entries = telemetry.log(after=memory.position, limit=PAGE)
+        entries, more = page(memory.position)
+        if not entries and Head.current(COMMITS) != memory.number:
+            # Or the database was restored, and what comes now lies before what this judge has seen.
+            raise Overtaken("another judge was faster")
         # After the entries: a rule that was there before a reading came judges it.
         self._turn_to_current_page()
-        for key in [key for key in memory.states if key not in self._book.by_key]:
-            memory.drop(key)
-        findings = [finding for entry in entries for finding in self._judge(entry, memory, plant_now)]
-        findings += self._run_out(memory, plant_now)
-        if entries or memory.changed or memory.dropped:
-            self._commit(memory, entries, findings, now)
-        return bool(entries)
+        if memory.book is not self._book:
+            memory.adopt(self._book)
+        findings = judge(entries, memory, plant_now) + run_out(memory, plant_now)
+        if entries or memory.unsaved(now):
+            self._commit(memory, findings, now)
+        return more
 
     def _turn_to_current_page(self) -> None:
         if Head.current(RULEBOOK) != self._book.generation:
-            self._book = RuleBook.load()
+            self._book = RuleBook.load(self._book)
 
-    def _judge(self, entry: LogEntry, memory: Memory, plant_now: datetime) -> list[Finding]:
-        memory.position = entry.position
-        if not judged(entry):
-            return []
-        findings: list[Finding] = []
-        for asset_id, part in entry.batch.by_asset():
-            for code in part.values:
-                for rule in self._book.by_series.get((asset_id, code), ()):
-                    key = (rule.rule_id, asset_id)
-                    findings += _fold(key, rule, part, memory)
-                    memory.lags[key] = max(0, to_micros(plant_now) - memory.states[key].seen)
-        return findings
-
-    def _run_out(self, memory: Memory, plant_now: datetime) -> list[Finding]:
-        """Let the delays end whose time has come although nothing arrived.
-
-        A series that arrives late is given as much more time: its next sample may be on the way.
-        """
-        findings: list[Finding] = []
-        for key in list(memory.waiting):
-            entry = self._book.by_key.get(key)
-            tick = Tick(to_micros(plant_now) - memory.lags.get(key, 0))
-            end = due(memory.states[key], entry.watch) if entry else None
-            if entry and end is not None and end <= tick.at:
-                state, transitions = step(memory.states[key], tick, entry.watch)
-                memory.put(key, state)
-                findings += [Finding(entry, key[1], transition) for transition in transitions]
-        return findings
-
-    def _commit(self, memory: Memory, entries: list[LogEntry], findings: list[Finding], now: datetime) -> None:
+    def _commit(self, memory: Memory, findings: list[Finding], now: datetime) -> None:
         with transaction.atomic():
             if not hold_rules(findings, others=memory.dropped):
                 raise Overtaken("a rule was deleted meanwhile")
@@ -112,14 +85,71 @@ class Judge:
             for (rule_id, asset_id), state in memory.dropped.items():
                 at = max(clock.plant_now(), clock.from_micros(state.seen))
                 facts += withdraw(rule_id=rule_id, asset_id=asset_id, at=at, now=now)
-            memory.save(now=now)
-            facts.append(ReadingsJudged(position=memory.position, newest=_newest(entries)))
+            facts.append(ReadingsJudged(position=memory.position, newest=memory.save(now=now)))
             for fact in sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)):
                 events.publish(fact)
             telemetry_services.advance(consumer=NAME, passed=memory.committed, to=memory.position)
             if Head.take(COMMITS) != memory.number + 1:
                 raise Overtaken("another judge was faster")
-        memory.settle()
+        memory.settle(now)
+
+
+def judge(entries: Sequence[LogEntry], memory: Memory, plant_now: datetime) -> list[Finding]:
+    """Fold entries into ``memory``; return what was found, in the order of the log."""
+    if not entries:
+        return []
+    memory.position = entries[-1].position
+    look = screened([entry for entry in entries if entry.kind is Kind.READINGS], memory)
+    found = [one for touched in look.touched() for one in _step_all(touched, memory, plant_now)]
+    look.see()
+    # Stable: within an entry and asset the order of parameters and rules stays.
+    return [finding for _, finding in sorted(found, key=lambda one: (one[0], one[1].asset_id))]
+
+
+def run_out(memory: Memory, plant_now: datetime) -> list[Finding]:
+    """Let the delays end whose time has come although nothing arrived.
+
+    A series that arrives late is given as much more time: its next sample may be on the way.
+    """
+    findings: list[Finding] = []
+    for key in list(memory.waiting):
+        watched = memory.book.watching(*key)
+        tick = Tick(to_micros(plant_now) - memory.lags.get(key, 0))
+        before = memory.states[key]
+        end = due(before, watched[0].watch) if watched else None
+        if watched and end is not None and end <= tick.at:
+            entry, row = watched
+            state, transitions = step(before, tick, entry.watch)
+            memory.put(key, before, state)
+            memory.rest(entry.parameter, row, memory.tracks[entry.parameter].seen.item(row))
+            findings += [Finding(entry, key[1], transition) for transition in transitions]
+    return findings
+
+
+def _step_all(touched: Touched, memory: Memory, plant_now: datetime) -> list[tuple[int, Finding]]:
+    """Step the rules of a series that are awake or may wake; the others see what it sees."""
+    code, row, samples = touched
+    asset = int(memory.book.columns[code].panel.assets[row])
+    least, most = min(sample.value for sample in samples), max(sample.value for sample in samples)
+    found = []
+    for entry in memory.book.at(code, row):
+        key = (entry.rule_id, asset)
+        if key in memory.states or least < entry.quiet[0] or most > entry.quiet[1]:
+            before = memory.state(entry, asset, row)
+            state, more = _fold(before, samples, entry, asset)
+            memory.put(key, before, state)
+            memory.lags[key] = max(0, to_micros(plant_now) - state.seen)
+            found += more
+    memory.rest(code, row, max(memory.tracks[code].seen.item(row), *(sample.at for sample in samples)))
+    return found
+
+
+def _fold(state: State, samples: Iterable[Sample], entry: Entry, asset: int) -> tuple[State, list[tuple[int, Finding]]]:
+    found = []
+    for turn, at, value in samples:
+        state, transitions = step(state, Value(at, value), entry.watch)
+        found += [(turn, Finding(entry, asset, transition)) for transition in transitions]
+    return state, found
 
 
 def _by_key(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -127,23 +157,3 @@ def _by_key(findings: Iterable[Finding]) -> list[list[Finding]]:
     for finding in findings:
         grouped.setdefault((finding.entry.rule_id, finding.asset_id), []).append(finding)
     return list(grouped.values())
-
-
-def _fold(key: Key, entry: Entry, part: Batch, memory: Memory) -> list[Finding]:
-    state, findings = memory.states.get(key, State()), []
-    samples = zip(part.times.tolist(), part.values[entry.parameter].tolist(), strict=True)
-    for at, value in sorted(sample for sample in samples if sample[1] == sample[1]):  # NaN: not in this reading
-        state, transitions = step(state, Value(at, value), entry.watch)
-        findings += [Finding(entry, key[1], transition) for transition in transitions]
-    memory.put(key, state)
-    return findings
-
-
-def _newest(entries: Iterable[LogEntry]) -> dict[int, int]:
-    newest: dict[int, int] = {}
-    for entry in entries:
-        if entry.kind is not Kind.READINGS:
-            continue
-        for asset_id, part in entry.batch.by_asset():
-            newest[asset_id] = max(newest.get(asset_id, 0), int(part.times.max()))
-    return newest

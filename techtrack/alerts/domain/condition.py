@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from techtrack.core import params
 from techtrack.core.errors import Fault, Invalid
 from techtrack.core.registry import Registry
 
+INFINITY = float("inf")
+# No value lies in it.
+NOWHERE = (INFINITY, -INFINITY)
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 MOST_CLAUSES = 10
 
@@ -28,6 +31,14 @@ class Condition(Protocol):
 
     def holds(self, window: Sequence[Value], *, firing: bool, deadband: float) -> bool:
         """Tell whether the condition holds at the end of ``window``; ``firing`` when it held before."""
+
+
+@runtime_checkable
+class Calm(Protocol):
+    """A condition that can say when it surely does not hold: the judge then passes such values over in bulk."""
+
+    def quiet(self) -> tuple[float, float]:
+        """Return the closed range of values at which it does not hold, unless it was firing."""
 
 
 conditions: Registry[type] = Registry("condition", package="techtrack.alerts.domain.conditions")
@@ -57,6 +68,15 @@ def parse_conditions(raw: Any, *, pointer: str = "/conditions") -> tuple[Clause,
         raise Invalid(f"a list of 1 to {MOST_CLAUSES} conditions is expected", pointer=pointer)
     clauses = [_parse(one, f"{pointer}/{index}") for index, one in enumerate(raw)]
     return tuple(sorted(clauses, key=lambda clause: -clause.rank))
+
+
+def quiet_range(clauses: Sequence[Clause]) -> tuple[float, float]:
+    """Return the closed range at which no clause holds that was not firing; ``NOWHERE`` if one cannot say."""
+    low, high = -INFINITY, INFINITY
+    for clause in clauses:
+        least, most = clause.condition.quiet() if isinstance(clause.condition, Calm) else NOWHERE
+        low, high = max(low, least), min(high, most)
+    return low, high
 
 
 def _parse(raw: Any, pointer: str) -> Clause:

@@ -11,16 +11,18 @@ from django.db import transaction
 
 from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
-from techtrack.alerts import recording, rulebook
+from techtrack.alerts import recording, rulebook, screening
 from techtrack.alerts import services as alerts
 from techtrack.alerts.domain.condition import Value, parse_conditions
 from techtrack.alerts.domain.lifecycle import State, Watch, step
 from techtrack.alerts.judge import Judge
-from techtrack.alerts.models import Alert, AlertEvent, Rule, RuleState
+from techtrack.alerts.models import Alert, AlertEvent, JudgeMemory, Rule, RuleState
 from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
+from techtrack.core.models import Head
 from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
+from techtrack.telemetry.models import LogConsumer, Segment
 from tests import factories
 from tests.factories import NOW
 
@@ -232,7 +234,14 @@ class Crash(Exception):
     """The process dies here."""
 
 
+@pytest.fixture(params=["loop", "columns"])
+def way(request, monkeypatch):
+    """Each way of looking at readings, whatever their number."""
+    monkeypatch.setattr(screening, "FEW", 10**9 if request.param == "loop" else -1)
+
+
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(4))
 class TestCrashes:
     def test_any_number_of_crashes_and_judges_gives_the_oracles_list(self, seed, monkeypatch, plant, plant_time):
@@ -295,3 +304,21 @@ def test_a_rule_that_is_deleted_leaves_no_active_alert(judge, robot):
     work(judge)
     assert not Alert.objects.filter(active=True).exists()
     assert not Rule.objects.exists()
+
+
+def test_a_backup_that_is_restored_under_a_running_judge_is_judged_from_there(judge, robot):
+    """The log counts on from the backup: below the position at which the judge stood."""
+    make_rule()
+    send(robot, (1, 70.0))
+    work(judge)
+    kept = {model: list(model.objects.all()) for model in (Head, LogConsumer, JudgeMemory)}
+    send(robot, (2, 70.0))
+    send(robot, (3, 70.0))
+    work(judge)
+    Segment.objects.filter(position__gt=1).delete()
+    for model, rows in kept.items():
+        model.objects.all().delete()
+        model.objects.bulk_create(rows)
+    send(robot, (4, 85.0))
+    work(judge)
+    assert Alert.objects.filter(active=True).count() == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from techtrack.alerts.domain.condition import Value, conditions
+from techtrack.alerts.domain.condition import INFINITY, Value, conditions
 
 
 @conditions.register("above")
@@ -25,3 +25,7 @@ class Above:
             return firing
         edge = self.limit - deadband if firing else self.limit
         return window[-1].value > edge
+
+    def quiet(self) -> tuple[float, float]:
+        """Nothing up to the limit."""
+        return -INFINITY, self.limit

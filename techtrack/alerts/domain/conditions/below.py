@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from techtrack.alerts.domain.condition import Value, conditions
+from techtrack.alerts.domain.condition import INFINITY, Value, conditions
 
 
 @conditions.register("below")
@@ -21,3 +21,7 @@ class Below:
             return firing
         edge = self.limit + deadband if firing else self.limit
         return window[-1].value < edge
+
+    def quiet(self) -> tuple[float, float]:
+        """Nothing from the limit up."""
+        return self.limit, INFINITY
