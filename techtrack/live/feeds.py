@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from techtrack.live import queries
 from techtrack.live.models import LiveEvent
+from techtrack.live.outbox import Frame
+from techtrack.live.pacing import News
 
 AT_ONCE = 500
-
-News = list[tuple[str, dict[str, Any]]]
 
 
 class Feed(Protocol):
@@ -18,10 +18,11 @@ class Feed(Protocol):
     def position(self) -> int:
         """Return the newest position."""
 
-    def since(self, position: int) -> tuple[int, News]:
-        """Return what came after ``position``, by topic and oldest first, and how far that reaches.
+    def since(self, position: int, wanted: frozenset[str]) -> tuple[int, News]:
+        """Return how far it has read, and what came after ``position``: frames and their topics, oldest first.
 
-        The same body under two topics is one frame for a socket that has both.
+        ``wanted`` are the topics that somebody in this process has subscribed to; of a topic that gathers others
+        their pattern is in it too. What is for none of them may be left out.
         """
 
 
@@ -31,9 +32,10 @@ class LiveEventFeed:
     def position(self) -> int:
         return queries.newest_sequence()
 
-    def since(self, position: int) -> tuple[int, News]:
+    def since(self, position: int, wanted: frozenset[str]) -> tuple[int, News]:
         rows = queries.events_after(position, limit=AT_ONCE)
-        return (rows[-1].sequence if rows else position), [(row.topic, body_of(row)) for row in rows]
+        news: News = [((row.topic,), Frame(body_of(row), sequence=row.sequence)) for row in rows]
+        return (rows[-1].sequence if rows else position), news
 
 
 def body_of(event: LiveEvent) -> dict[str, Any]:

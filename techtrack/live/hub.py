@@ -1,6 +1,7 @@
-"""The hub: topics and their sockets in one process, told by feeds that it polls while anybody listens.
+"""The hub: topics and their sockets in one process, told by feeds that it reads while anybody listens.
 
-Polling rows is what makes several processes on one database work: whoever wrote them, each hub finds them.
+What it tells stands in rows, whoever wrote them: it reads when this process has written, when the bus says that another
+one has, and otherwise now and then.
 """
 
 from __future__ import annotations
@@ -11,81 +12,47 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 
-from techtrack.accounts.domain.access import Access
-from techtrack.live.feeds import Feed, News
-from techtrack.live.outbox import Frame, Outbox
-from techtrack.live.threads import in_thread
+from django.db import connections
+
+from techtrack.live.bus import Bus, bus
+from techtrack.live.feeds import Feed
+from techtrack.live.pacing import News, Pacing
+from techtrack.live.subscriber import Subscriber
+from techtrack.live.threads import OwnThread, in_thread
 from techtrack.live.topics import Authorise, Snapshot, Topic, Topics, UnknownTopic
 
+# How often to look where nobody gives a hint, and where the bus does.
 EVERY = 0.1
-# Between two polls that both found news: bounds what a busy plant costs, far below what an eye notices.
+SELDOM = 1.0
+# Between two readings that both found news at least so long, and as long as the last one took: a busy plant costs at
+# most half of a core here, and far less than an eye notices in time.
 PAUSE = 0.02
+LONGEST_PAUSE = 0.25
+# Deliveries after which other work of the event loop has its turn.
+TURN = 200
 _log = logging.getLogger(__name__)
-
-
-class Subscriber:
-    """One socket as the hub sees it: what it may see, what it has subscribed to, what waits for it."""
-
-    def __init__(self, access: Access, outbox: Outbox) -> None:
-        self.access = access
-        self.outbox = outbox
-        self.names: set[str] = set()
-        self.may_see: dict[str, bool] = {}
-        # By topic the number that its snapshot holds: events up to it are not told again.
-        self.floors: dict[str, int] = {}
-        self._awaited: frozenset[str] = frozenset()
-        self._held: list[tuple[str, Frame]] = []
-        self._told: set[Frame] = set()
-        self._last: Frame | None = None
-
-    def offer(self, name: str, frame: Frame) -> None:
-        """Queue a frame of topic ``name`` once, whatever number of its topics it belongs to."""
-        if frame is self._last:
-            return
-        if name in self._awaited:
-            self._held.append((name, frame))
-        elif frame.sequence is None or frame.sequence > self.floors[name]:
-            self._last = frame
-            self.outbox.put(frame)
-            if self._awaited:
-                self._told.add(frame)
-
-    def expect(self, names: frozenset[str]) -> None:
-        """Hold the frames of ``names`` back until their snapshot has been read."""
-        self._awaited = names
-
-    def begin(self, first: list[Frame], sequence: int) -> None:
-        """Queue ``first``, which tells all up to ``sequence``, then what was held back and is not in it."""
-        for frame in first:
-            self.outbox.put(frame)
-        self.floors |= dict.fromkeys(self._awaited, sequence)
-        self.settle()
-
-    def settle(self) -> None:
-        """Hold nothing back any more: of topics that are not subscribed it is dropped."""
-        held, told = self._held, self._told
-        self._awaited, self._held, self._told = frozenset(), [], set()
-        for name, frame in held:
-            if name in self.floors and frame not in told:
-                told.add(frame)
-                self.offer(name, frame)
 
 
 class Hub:
     """Hands every frame to the subscribers of its topic. All but ``wake`` belongs to the event loop."""
 
-    def __init__(self, *, every: float = EVERY, pause: float = PAUSE) -> None:
+    def __init__(self, bus: Bus, *, every: float = EVERY, seldom: float = SELDOM, pause: float = PAUSE) -> None:
         self.topics = Topics()
+        self._bus = bus
         self._every = every
+        self._seldom = seldom
         self._pause = pause
+        self._pacing = Pacing()
         self._feeds: list[Feed] = []
         self._positions: list[int] = []
         self._members: set[Subscriber] = set()
         self._by_topic: dict[str, set[Subscriber]] = defaultdict(set)
+        self._wanted: frozenset[str] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._starting = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
+        self._reader: OwnThread | None = None
 
     def register_topic(
         self, pattern: str, *, authorise: Authorise, snapshot: Snapshot | None = None, gathers: str = ""
@@ -98,12 +65,17 @@ class Hub:
         self._feeds.append(feed)
 
     def wake(self, *_: object) -> None:
-        """Poll at once; safe from any thread."""
+        """Look at once; safe from any thread."""
         loop = self._loop
-        if loop is not None:
+        if loop is not None and not self._news.is_set():
             # It may be closing at this moment, and then nobody listens.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._news.set)
+
+    @property
+    def members(self) -> list[Subscriber]:
+        """The sockets there are."""
+        return list(self._members)
 
     async def join(self, subscriber: Subscriber) -> None:
         """Admit a socket; on return the hub knows from where on it tells."""
@@ -112,17 +84,21 @@ class Hub:
             loop = asyncio.get_running_loop()
             if self._loop is not loop:
                 self._positions = [await in_thread(feed.position) for feed in self._feeds]
+                self._reader = OwnThread("hub")
                 self._loop, self._news = loop, asyncio.Event()
-                self._polling = asyncio.create_task(self._poll())
+                self._polling = asyncio.create_task(self._follow())
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Forget a socket; with the last one the polling ends."""
+        """Forget a socket; with the last one the reading ends."""
         self.unsubscribe(subscriber, list(subscriber.names))
         self._members.discard(subscriber)
         if not self._members and self._polling is not None:
             self._polling.cancel()
+            if self._reader is not None:
+                self._reader.close()
             self._polling = self._loop = None
             self._starting = asyncio.Lock()
+            self._pacing = Pacing()
 
     def subscribe(self, subscriber: Subscriber, names: frozenset[str]) -> None:
         """Collect the frames of ``names`` from now on; the subscriber's ``begin`` releases them."""
@@ -130,6 +106,7 @@ class Hub:
         subscriber.names |= names
         for name in names:
             self._by_topic[name].add(subscriber)
+        self._wanted = None
 
     def abandon(self, subscriber: Subscriber) -> None:
         """Take back a ``subscribe`` that has not begun; topics that had been subscribed before go on."""
@@ -145,6 +122,7 @@ class Hub:
             members.discard(subscriber)
             if not members:
                 self._by_topic.pop(name, None)
+                self._wanted = None
 
     def wanted(self, subscriber: Subscriber, names: frozenset[str], topic: str) -> bool:
         """Tell whether a frame of ``topic`` is for a subscriber of ``names``."""
@@ -166,38 +144,66 @@ class Hub:
             subscriber.may_see[topic] = kind.authorise(subscriber.access, params)
         return subscriber.may_see[topic]
 
-    async def _poll(self) -> None:
+    def _wishes(self) -> frozenset[str]:
+        """What feeds are asked for: every topic with a subscriber, and the patterns that such a topic gathers."""
+        if self._wanted is None:
+            gathered = {self.topics.find(name)[0].gathers for name in self._by_topic}
+            self._wanted = frozenset(self._by_topic) | gathered - {""}
+        return self._wanted
+
+    async def _follow(self) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
             self._news.clear()
+            began = clock()
             if await self._step():
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(min(max(self._pause, clock() - began), LONGEST_PAUSE))
                 continue
+            patience = self._seldom if self._bus.healthy else self._every
+            due = self._pacing.due()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every):
+                async with asyncio.timeout(patience if due is None else min(patience, max(due - clock(), 0))):
                     await self._news.wait()
 
     async def _step(self) -> bool:
-        found = False
+        """Read every feed once and hand out what it tells; tell whether one had something."""
+        assert self._reader is not None  # noqa: S101 - it is made before this task
+        before = list(self._positions)
+        await self._hand_out(await self._reader.run(self._read, self._wishes()))
+        return self._positions != before
+
+    def _read(self, wanted: frozenset[str]) -> News:
+        """Read every feed once; in the hub's own thread."""
+        news: News = []
         for index, feed in enumerate(self._feeds):
             try:
-                position, news = await in_thread(feed.since, self._positions[index])
-                found |= position != self._positions[index]
-                self._positions[index] = position
-                self._hand_out(news)
+                self._positions[index], more = feed.since(self._positions[index], wanted)
+                news += more
             except Exception:  # noqa: BLE001
                 # The last resort of a task that must not die: the cause is logged, the feed is read again.
                 _log.exception("a live feed failed and will be tried again")
+                connections.close_all()
+        return news
+
+    async def _hand_out(self, news: News) -> None:
+        count = 0
+        for topics, frame in self._pacing.admit(news, asyncio.get_running_loop().time()):
+            for topic in topics:
+                for name, subscriber in self._addressed(topic):
+                    # Others had their turn meanwhile: it may have unsubscribed.
+                    if name in subscriber.names:
+                        subscriber.offer(name, frame)
+                        count += 1
+                        if count % TURN == 0:
+                            await asyncio.sleep(0)
+
+    def _addressed(self, topic: str) -> list[tuple[str, Subscriber]]:
+        """Return who gets the frames of ``topic`` now, and as subscribers of which topic."""
+        found: list[tuple[str, Subscriber]] = []
+        for name in self.names_of(topic):
+            members = self._by_topic.get(name, ())
+            found += [(name, one) for one in members if name == topic or self.may_see(one, topic)]
         return found
 
-    def _hand_out(self, news: News) -> None:
-        frame = None
-        for topic, body in news:
-            if frame is None or frame.body is not body:
-                frame = Frame.news(body)
-            for name in self.names_of(topic):
-                for subscriber in list(self._by_topic.get(name, ())):
-                    if name == topic or self.may_see(subscriber, topic):
-                        subscriber.offer(name, frame)
 
-
-hub = Hub()
+hub = Hub(bus)

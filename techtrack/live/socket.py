@@ -12,14 +12,14 @@ from typing import Any
 from django.db import DatabaseError
 
 from techtrack.accounts.domain.access import Access
-from techtrack.accounts.queries import current_access
-from techtrack.core import clock
 from techtrack.core.errors import TechTrackError, Unauthenticated
 from techtrack.live import subscribing
 from techtrack.live.admission import NoCredentials, Refused, Request, introduced
-from techtrack.live.hub import Hub, Subscriber, hub
+from techtrack.live.hub import Hub, hub
 from techtrack.live.messages import LARGEST, Authenticate, BadMessage, Message, Ping, Subscribe, Unsubscribe, read
-from techtrack.live.outbox import CAPACITY, Frame, Outbox
+from techtrack.live.minding import Minder
+from techtrack.live.outbox import CAPACITY, SERIES, Frame, Outbox, Sender
+from techtrack.live.subscriber import GONE, NOT_ALLOWED, TOO_LARGE, UNAVAILABLE, UNKNOWN, Closing, Subscriber
 from techtrack.live.threads import in_thread
 
 Event = MutableMapping[str, Any]
@@ -41,22 +41,7 @@ class Pace:
     recheck: float = 4.0
     goodbye: float = 5.0
     capacity: int = CAPACITY
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """Why a socket ends, in the numbers of RFC 6455; 4401 is ours: nobody knows (any more) who this is."""
-
-    code: int
-    reason: str
-
-
-UNKNOWN = 4401
-NOT_ALLOWED = 4403
-TOO_LARGE = 1009
-TRY_LATER = 1013
-NORMAL = 1000
-GONE = Closing(NORMAL, "")
+    series: int = SERIES
 
 
 class LiveSocket:
@@ -65,6 +50,7 @@ class LiveSocket:
     def __init__(self, hub: Hub, pace: Pace | None = None) -> None:
         self._hub = hub
         self._pace = pace or Pace()
+        self._minder = Minder(hub, heartbeat=self._pace.heartbeat, recheck=self._pace.recheck)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
@@ -93,7 +79,7 @@ class LiveSocket:
             return Closing(UNKNOWN if isinstance(error, Unauthenticated) else NOT_ALLOWED, error.code)
         except DatabaseError:
             _log.exception("the database is away; the client is asked to come again")
-            return Closing(TRY_LATER, "unavailable")
+            return UNAVAILABLE
 
     async def _introduction(self, wire: _Wire) -> Access | None:
         """Wait for the first message, which must say who is calling; None when the client went away."""
@@ -110,13 +96,16 @@ class LiveSocket:
         return await in_thread(introduced, message)
 
     async def _talk(self, access: Access, wire: _Wire) -> Closing:
-        subscriber = Subscriber(access, Outbox(capacity=self._pace.capacity))
-        conversation = _Conversation(self._hub, subscriber, wire, self._pace)
+        subscriber = Subscriber(access, Outbox(capacity=self._pace.capacity, series=self._pace.series))
+        conversation = _Conversation(self._hub, subscriber, wire)
         try:
             await self._hub.join(subscriber)
+            self._minder.begin()
             return await conversation.run()
         finally:
             self._hub.leave(subscriber)
+            if not self._hub.members:
+                self._minder.rest()
 
 
 class _Wire:
@@ -134,14 +123,14 @@ class _Wire:
         text: str | bytes | None = event.get("text")
         return event.get("bytes") or b"" if text is None else text
 
-    async def tell(self, frame: Frame) -> None:
-        """Send one frame; waits while the client does not read.
+    def tell(self, frame: Frame) -> Awaitable[None]:
+        """Send one frame, once awaited; waits while the client does not read.
 
         Raises:
             OSError: it has gone, which ``hear`` will say too.
 
         """
-        await self._send({"type": "websocket.send", "text": frame.text})
+        return self._send(frame.message)
 
     async def close(self, closing: Closing, *, within: float) -> None:
         """Close, unless the client has gone or takes nothing any more."""
@@ -155,23 +144,23 @@ class _Wire:
 
 
 class _Conversation:
-    """One admitted socket: a task that listens, one that tells, one that minds the time and the rights."""
+    """One admitted socket: a task that listens, and one that sends what could not be sent at once."""
 
-    def __init__(self, hub: Hub, subscriber: Subscriber, wire: _Wire, pace: Pace) -> None:
+    def __init__(self, hub: Hub, subscriber: Subscriber, wire: _Wire) -> None:
         self._hub = hub
         self._subscriber = subscriber
-        self._outbox = subscriber.outbox
         self._wire = wire
-        self._pace = pace
 
     async def run(self) -> Closing:
         """Return why it ended: the first of the tasks that ends says it."""
-        parts = [self._listen(), self._tell(), self._beat(), self._mind(), self._overflow()]
+        sender = Sender(self._subscriber.outbox, self._wire.tell)
+        parts = [self._listen(), self._send(sender), self._end()]
         tasks: list[asyncio.Task[Closing]] = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return done.pop().result()
         finally:
+            sender.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -183,37 +172,19 @@ class _Conversation:
             await self._handle(text)
         return GONE
 
-    async def _tell(self) -> Closing:
+    async def _send(self, sender: Sender) -> Closing:
         try:
-            while True:
-                await self._wire.tell(await self._outbox.take())
+            await sender.run()
         except OSError:
             return GONE
 
-    async def _overflow(self) -> Closing:
-        await self._outbox.overflowed.wait()
-        return Closing(TRY_LATER, "the client reads too slowly")
-
-    async def _beat(self) -> Closing:
-        while True:
-            await asyncio.sleep(self._pace.heartbeat)
-            self._outbox.put(Frame({"type": "heartbeat"}))
-
-    async def _mind(self) -> Closing:
-        """Look again and again whether the credential still opens anything, and what."""
-        while True:
-            await asyncio.sleep(self._pace.recheck)
-            access = await in_thread(current_access, self._subscriber.access, clock.now())
-            if access is None:
-                return Closing(UNKNOWN, "session_ended")
-            if access != self._subscriber.access:
-                for name in await subscribing.narrow(self._hub, self._subscriber, access):
-                    detail = f"you may no longer see {name!r}"
-                    self._outbox.put(Frame({"type": "error", "code": "forbidden", "detail": detail}))
+    async def _end(self) -> Closing:
+        await self._subscriber.ended.wait()
+        return self._subscriber.closing or GONE
 
     async def _handle(self, text: str | bytes) -> None:
         if isinstance(text, bytes):
-            self._outbox.put(_error(BadMessage("messages are text, not binary")))
+            self._subscriber.say(_error(BadMessage("messages are text, not binary")))
             return
         name, message = read(text)
         try:
@@ -221,16 +192,16 @@ class _Conversation:
                 raise message
             await self._answer(message)
         except TechTrackError as error:
-            self._outbox.put(_error(error, name))
+            self._subscriber.say(_error(error, name))
 
     async def _answer(self, message: Message) -> None:
         if isinstance(message, Subscribe):
             await subscribing.subscribe(self._hub, self._subscriber, message)
         elif isinstance(message, Unsubscribe):
             self._hub.unsubscribe(self._subscriber, message.topics)
-            self._outbox.put(_reply("unsubscribed", message.id))
+            self._subscriber.say(_reply("unsubscribed", message.id))
         elif isinstance(message, Ping):
-            self._outbox.put(_reply("pong", message.id))
+            self._subscriber.say(_reply("pong", message.id))
         else:
             raise BadMessage("this socket knows who is calling")
 

@@ -9,10 +9,11 @@ from techtrack.accounts.domain.access import Access
 from techtrack.core.errors import Forbidden, Invalid, NotFound
 from techtrack.live import queries
 from techtrack.live.feeds import body_of
-from techtrack.live.hub import Hub, Subscriber
+from techtrack.live.hub import Hub
 from techtrack.live.messages import MOST_TOPICS, Subscribe
 from techtrack.live.models import LiveEvent
 from techtrack.live.outbox import CAPACITY, Frame
+from techtrack.live.subscriber import Subscriber
 from techtrack.live.threads import in_thread
 from techtrack.live.topics import Params, Topic, Topics
 
@@ -126,4 +127,4 @@ def _first(hub: Hub, subscriber: Subscriber, message: Subscribe, picture: Pictur
     wanted = [event for event in picture.missed if hub.wanted(subscriber, names, event.topic)]
     if len(wanted) > MOST_REPLAYED:
         return resync
-    return [answer, *(Frame(body_of(event)) for event in wanted)]
+    return [answer, *(Frame(body_of(event), sequence=event.sequence) for event in wanted)]

@@ -11,6 +11,8 @@ from techtrack.accounts.domain.access import Access
 from techtrack.core.errors import NotFound
 
 Params = dict[str, str]
+# Names that need not be taken apart again: each frame has one or two.
+REMEMBERED = 20_000
 Authorise = Callable[[Access, Params], bool]
 Snapshot = Callable[[Access, Params], dict[str, Any]]
 
@@ -40,6 +42,7 @@ class Topics:
 
     def __init__(self) -> None:
         self._kinds: list[tuple[re.Pattern[str], Topic]] = []
+        self._found: dict[str, tuple[Topic, Params]] = {}
 
     def register(self, topic: Topic) -> None:
         """Add a kind of topic; a second one of the same pattern is a programming error."""
@@ -60,7 +63,12 @@ class Topics:
             UnknownTopic: it is none.
 
         """
+        if known := self._found.get(name):
+            return known
         for expression, topic in self._kinds:
             if match := expression.fullmatch(name):
-                return topic, match.groupdict()
+                if len(self._found) >= REMEMBERED:
+                    self._found.clear()
+                found = self._found[name] = topic, match.groupdict()
+                return found
         raise UnknownTopic(f"there is no topic {name!r}")

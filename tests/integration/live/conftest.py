@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import transaction
@@ -12,8 +11,11 @@ from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Role
 from techtrack.core import clock
 from techtrack.live import services
+from techtrack.live.bus import Bus
 from techtrack.live.feeds import LiveEventFeed
 from techtrack.live.hub import Hub
+from techtrack.live.outbox import Frame
+from techtrack.live.pacing import News
 from techtrack.live.socket import LiveSocket, Pace
 from techtrack.live.threads import in_thread
 from tests.integration.live.asgi import Client
@@ -25,17 +27,18 @@ class Readings:
     """A feed in memory."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[str, dict[str, Any]]] = []
+        self.rows: News = []
 
     def add(self, asset: int, **values: float) -> None:
         """Let an asset of site 1 tell its values."""
         body = {"type": "reading", "asset": asset, "values": values}
-        self.rows += [(f"assets/{asset}/readings", body), ("sites/1/readings", body)]
+        topics = (f"assets/{asset}/readings", "sites/1/readings")
+        self.rows.append((topics, Frame(body, key=asset, at=len(self.rows))))
 
     def position(self) -> int:
         return len(self.rows)
 
-    def since(self, position: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
+    def since(self, position: int, wanted: frozenset[str]) -> tuple[int, News]:
         return len(self.rows), self.rows[position:]
 
 
@@ -68,7 +71,7 @@ def hub(transactional_db, readings, looked) -> Hub:
             looked.pop(0)()
         return {"site": place.get("site")}
 
-    made = Hub(every=0.02, pause=0.001)
+    made = Hub(Bus(lambda: None), every=0.02, pause=0.001)
     made.register_topic("sites/{site}/alerts", authorise=may_see_site, snapshot=snapshot)
     made.register_topic("alerts", authorise=anybody, snapshot=snapshot, gathers="sites/{site}/alerts")
     made.register_topic("assets/{asset}/readings", authorise=anybody)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from techtrack.accounts.queries import access_of
-from techtrack.live.hub import Subscriber, hub
+from techtrack.live.hub import hub
 from techtrack.live.outbox import Outbox
+from techtrack.live.subscriber import Subscriber
 
 
 def told(access, kind, sites):
