@@ -137,3 +137,16 @@ class TestFirstPage:
         code = {url: size for url, size in sizes.items() if url.endswith((".js", ".css"))}
         assert code
         assert sum(code.values()) < 150_000, code
+
+
+class TestStorePage:
+    def test_shows_figures_and_a_check_to_its_end(self, visit, platform, pump):
+        visit.log_in()
+        page = visit.page
+        page.get_by_role("link", name="Store").click()
+        expect(page.locator("[data-figure=values]")).not_to_be_empty(timeout=SOON)
+        page.get_by_role("button", name="Check").click()
+        expect(page.locator("[data-store-runs] li").first).to_contain_text("Check: done", timeout=SOON)
+        expect(page.get_by_role("button", name="Check")).to_be_enabled(timeout=SOON)
+        assert visit.complaints == []
+        assert visit.hosts == {urlsplit(platform.url).netloc}

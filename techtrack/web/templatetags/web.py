@@ -11,6 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from techtrack.accounts.domain.access import Role
+from techtrack.accounts.models import User
+from techtrack.accounts.queries import access_of
 from techtrack.core.clock import isoformat
 
 register = template.Library()
@@ -43,6 +46,13 @@ def severity_icon(severity: str) -> SafeString:
 def demo_mode() -> bool:
     """Tell whether this is the demo plant."""
     return bool(settings.DEMO)
+
+
+@register.simple_tag(takes_context=True)
+def administers(context: template.Context) -> bool:
+    """Tell whether the reader administers the whole platform."""
+    user = context.get("user")
+    return isinstance(user, User) and access_of(user).allows(Role.ADMIN, None)
 
 
 @register.filter

@@ -20,6 +20,8 @@ RANGES = [
     {"name": name, "seconds": hours * 3600}
     for name, hours in {"1 h": 1, "6 h": 6, "24 h": 24, "7 d": 168, "30 d": 720, "All": 0}.items()
 ]
+# The readings that the chart shows, as files.
+FILES = [("CSV", "csv"), ("Excel", "xlsx")]
 
 
 @require_safe
@@ -53,6 +55,7 @@ def asset(request: HttpRequest, access: Access, asset_id: int) -> HttpResponse:
         "waiting": _waiting(lines),
         "topics": ["alerts", f"assets/{asset_id}/readings"],
         "ranges": RANGES,
+        "files": FILES,
         "first": queries.first_reading(asset_id),
         "limits": json.dumps(
             {line.alert.parameter: line.alert.limit for line in lines if line.alert.limit is not None}

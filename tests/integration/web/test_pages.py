@@ -23,18 +23,6 @@ from tests import factories
 
 
 @pytest.fixture
-def page(db):
-    """``page(olga)``: a browser in which olga has logged in, that has no CSRF token to show unless asked for."""
-
-    def browser(user):
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return browser
-
-
-@pytest.fixture
 def alert(robot):
     """An open alert on the robot: temperature 91.25 over a limit of 90."""
     return Alert.objects.create(

@@ -1,8 +1,11 @@
-// The history of one parameter of one asset: average line within the band of extremes, growing as readings arrive.
+// The history of one parameter of one asset: average line within the band of extremes, growing as readings arrive;
+// stretches that somebody marked as suspect, bad or missing are shaded, and the span shown can be taken away as a file.
 
 import { number, zone } from "./format.js";
 
-const POINTS = 500;
+// About so many pixels for a point of the line.
+const PIXELS = 2;
+const MOST_MARKS = 200;
 // Below the plot stand the readings under the cursor.
 const LEGEND = 36;
 const REREAD = 60_000;
@@ -21,6 +24,7 @@ class Chart {
     this.newest = Date.parse(holder.dataset.to) || Date.now();
     this.oldest = Date.parse(holder.dataset.from) || this.newest;
     this.data = [[], [], [], []];
+    this.marks = [];
     form.addEventListener("change", () => this.read());
     form.addEventListener("submit", (event) => event.preventDefault());
     document.addEventListener("reading", ({ detail }) => this.take(detail));
@@ -45,17 +49,28 @@ class Chart {
   async read() {
     const wanted = `${this.parameter} ${this.range}`;
     this.wanted = wanted;
-    const query = new URLSearchParams({ asset: this.asset, parameter: this.parameter, interval: "auto", points: POINTS });
     // Counted back from the newest reading: an asset that fell silent still shows its last hours.
-    const from = this.range ? this.newest - this.range * 1000 : this.oldest;
-    query.set("from", new Date(from).toISOString());
-    query.set("to", new Date(this.newest + 1000).toISOString());
-    const answer = await fetch(`/api/history/?${query}`).catch(() => null);
+    const from = new Date(this.range ? this.newest - this.range * 1000 : this.oldest).toISOString();
+    const span = { from, to: new Date(this.newest + 1000).toISOString(), parameter: this.parameter };
+    this.offer(span);
+    const points = Math.max(100, Math.round(holder.clientWidth / PIXELS));
+    const [history, marks] = await Promise.all([
+      ask("/api/history/", { asset: this.asset, ...span, interval: "auto", points, timezone: zone }),
+      ask("/api/data/quality/", { asset: this.asset, ...span, page_size: MOST_MARKS }),
+    ]);
     // Whoever has chosen something else meanwhile does not want this any more.
     if (this.wanted !== wanted) return;
-    if (!answer?.ok) return this.say("The history cannot be read at the moment.");
-    const series = (await answer.json()).series[0];
-    this.fill(series?.rows ?? []);
+    if (!history) return this.say("The history cannot be read at the moment.");
+    this.marks = doubtful(marks?.results ?? []);
+    this.fill(history.series[0]?.rows ?? []);
+  }
+
+  // The readings themselves, of the span that is shown.
+  offer(span) {
+    for (const link of document.querySelectorAll("[data-download]")) {
+      const { door, name, format } = link.dataset;
+      link.href = `${door}?${new URLSearchParams({ [name]: this.asset, ...span, format })}`;
+    }
   }
 
   fill(rows) {
@@ -127,7 +142,10 @@ class Chart {
         { ...line, label: "Maximum", stroke: "transparent" },
       ],
       bands: [{ series: [3, 2], fill: colour("band") }],
-      hooks: { draw: [(plot) => this.drawLimit(plot, colour("critical"), font)] },
+      hooks: {
+        drawClear: [(plot) => this.drawMarks(plot, colour("grid"), colour("muted"), font)],
+        draw: [(plot) => this.drawLimit(plot, colour("critical"), font)],
+      },
     };
   }
 
@@ -162,10 +180,51 @@ class Chart {
     ctx.restore();
   }
 
+  drawMarks(plot, ground, ink, font) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.font = font.replace("12px", `${12 * devicePixelRatio}px`);
+    for (const { from, to, quality } of this.marks) {
+      const left = Math.max(plot.valToPos(from, "x", true), bbox.left);
+      const right = plot.valToPos(to, "x", true);
+      if (right < bbox.left) continue;
+      ctx.fillStyle = ground;
+      ctx.fillRect(left, bbox.top, Math.max(right - left, devicePixelRatio), bbox.height);
+      ctx.fillStyle = ink;
+      ctx.fillText(quality, left + 4 * devicePixelRatio, bbox.top + 14 * devicePixelRatio);
+    }
+    ctx.restore();
+  }
+
   say(text) {
     this.note.textContent = text;
     this.note.hidden = !text;
   }
+}
+
+async function ask(path, query) {
+  const answer = await fetch(`${path}?${new URLSearchParams(query)}`).catch(() => null);
+  return answer?.ok ? answer.json() : null;
+}
+
+// Of several marks on a moment the last one counts: cut where one begins or ends, and keep what is not good.
+function doubtful(marks) {
+  const said = marks
+    .map(({ id, from, to, quality }) => ({ place: Number(id.split("-")[1]), from: Date.parse(from) / 1000, to: Date.parse(to) / 1000, quality }))
+    .sort((one, other) => one.place - other.place);
+  const edges = [...new Set(said.flatMap(({ from, to }) => [from, to]))].sort((one, other) => one - other);
+  const found = [];
+  for (const [index, from] of edges.slice(0, -1).entries()) {
+    const quality = said.findLast((mark) => mark.from <= from && from < mark.to)?.quality ?? "good";
+    if (quality === "good") continue;
+    const before = found.at(-1);
+    if (before?.to === from && before.quality === quality) before.to = edges[index + 1];
+    else found.push({ from, to: edges[index + 1], quality });
+  }
+  return found;
 }
 
 // uPlot's own table of time axis labels, with 24 hours and days before months.
