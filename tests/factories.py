@@ -15,6 +15,7 @@ from techtrack.core.clock import to_micros
 from techtrack.notifications.models import Channel, Delivery, Route
 from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
+from techtrack.telemetry.models import StoreRun
 from techtrack.telemetry.services import ingest
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -129,6 +130,12 @@ def make_task(
     for user in shared_with:
         TaskShare.objects.create(task=task, user=user)
     return task
+
+
+def make_run(by: User, **fields: Any) -> StoreRun:
+    """A check of the store that found nothing."""
+    defaults: dict[str, Any] = {"kind": "check", "state": "done", "created_at": NOW, "finished_at": NOW}
+    return StoreRun.objects.create(by_id=by.pk, **(defaults | fields))
 
 
 def make_reading(asset: Asset, *, at: datetime = NOW, **values: float) -> None:

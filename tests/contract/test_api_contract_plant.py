@@ -104,7 +104,9 @@ class TestReadings:
             assert answer.headers["ETag"] == replaced.headers["ETag"]
         for moved, pointer in ((reading(), "/timestamp"), (reading(timestamp=AT, equipment=99_999_999), "/equipment")):
             check_problem(world.erik("PUT", path, moved), 400, pointer)
-        world.olga.made("/api/data/", reading(timestamp=AT, values={"w": 5}))
+        refused = check_problem(world.olga("POST", "/api/data/", reading(timestamp=AT, values={"w": 5})), 409)
+        assert refused["code"] == "reading_corrected"
+        world.olga.made("/api/data/", reading(timestamp=AT, values={"w": 4}))
         assert world.olga.get(path)["values"] == {"w": 4}
         tag = {"If-Match": replaced.headers["ETag"]}
         assert world.erik("DELETE", path, headers=tag).status_code == 204

@@ -25,6 +25,8 @@ from techtrack.config.wsgi import application
 from techtrack.tasks.api.viewsets import CategoryViewSet
 from tests import factories
 
+# Long ones begin first, on one worker.
+pytestmark = pytest.mark.xdist_group("long")
 SEED = int(os.environ.get("TECHTRACK_SEED") or secrets.randbelow(2**32))
 LEAST_CASES = 2_000
 LONGEST = 170.0
@@ -98,7 +100,7 @@ class Campaign:
         try:
             case.validate_response(response, checks=self._checks)
         except (Failure, FailureGroup) as failure:
-            self.failures[operation.label] = f"{_told(failure)}\n{case.as_curl_command()}\n{response.text[:600]}"
+            self.failures[operation.label] = f"{_told(failure)}\n{case.as_curl_command()}\n{response.content[:600]}"
 
 
 def _told(failure: BaseException) -> str:

@@ -18,7 +18,7 @@ import requests
 
 from tests.plugins.platform import ROOT, _clean_environment, database_url, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("campaigns")]
 READY_WITHIN = 90.0
 
 

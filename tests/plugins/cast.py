@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from techtrack.accounts import backends, queries
@@ -94,6 +95,15 @@ def robot(plant: Site) -> Equipment:
 def station(plant: Site) -> Sensor:
     """A sensor at the plant, known to its gateway as station-1."""
     return factories.make_sensor("Station 1", key="station-1", site=plant, type=factories.make_type("air-station"))
+
+
+@pytest.fixture
+def admin(client: Client, adam: User) -> Client:
+    """A browser in which adam, who may do everything, is logged in."""
+    adam.is_staff = adam.is_superuser = True
+    adam.save()
+    client.force_login(adam)
+    return client
 
 
 @pytest.fixture

@@ -59,14 +59,17 @@ class Platform:
             self._process = subprocess.Popen(
                 command, env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
+        self.wait()
+
+    def wait(self) -> None:
+        """Return when ``/readyz`` says that it is ready."""
         deadline = time.monotonic() + READY_WITHIN
         while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline or (self._process is not None and self._process.poll() is not None):
                 self.stop()
-                raise RuntimeError(
-                    f"the platform did not become ready:\n{self.log.read_text(errors='replace')[-4000:]}"
-                )
-            time.sleep(0.1)
+                logs = "\n".join(log.read_text(errors="replace")[-4000:] for log in self.home.glob("*.log"))
+                raise RuntimeError(f"the platform did not become ready:\n{logs}")
+            time.sleep(0.05)
 
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` on the platform's data; return what it printed."""

@@ -1,0 +1,168 @@
+"""Bugs that a campaign must catch, by name: each undoes one rule on which the engine's promise rests."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from django.db import Error, connection, transaction
+
+from techtrack.telemetry.domain.reading import FOREVER
+from techtrack.telemetry.models import LogConsumer
+from techtrack.telemetry.store import chunks, compaction, database, folding, latest, segments, tail
+
+
+@contextmanager
+def locks_are_not_folded() -> Iterator[None]:
+    """Write chunks that no longer know what a person corrected."""
+    encode = compaction.encode_chunks
+
+    def without_locks(times: Any, columns: Any, starts: Any, locks: Sequence[Any]) -> Any:
+        return encode(times, columns, starts, [{} for _ in locks])
+
+    with mock.patch.object(compaction, "encode_chunks", without_locks):
+        yield
+
+
+@contextmanager
+def rollups_are_written_once() -> Iterator[None]:
+    """Leave a rollup as it is when its hour is folded again."""
+    statement = compaction._UPSERT_ROLLUP.partition("ON CONFLICT")[0] + "ON CONFLICT DO NOTHING"
+    with mock.patch.object(compaction, "_UPSERT_ROLLUP", statement):
+        yield
+
+
+@contextmanager
+def latest_is_the_last_arrival() -> Iterator[None]:
+    """Take the newest arrival for the newest value."""
+    unfolded = latest.folded
+
+    def backwards(view: tail.View) -> Iterator[list[Any]]:
+        blocks = tuple(replace(block, times=block.positions) for block in view.blocks)
+        yield from unfolded(replace(view, blocks=blocks))
+
+    with mock.patch.object(latest, "folded", backwards):
+        yield
+
+
+@contextmanager
+def marks_do_not_reach_chunks() -> Iterator[None]:
+    """Summarise an hour without looking at the marks that lie over it."""
+    with mock.patch.object(folding.Group, "_usable", lambda self, _: np.ones(len(self.readings.times), bool)):
+        yield
+
+
+@contextmanager
+def the_sign_of_zero_is_lost() -> Iterator[None]:
+    """Write chunks in which -0.0 is 0.0."""
+    encode = compaction.encode_chunks
+
+    def rounded(times: Any, columns: Mapping[str, Any], *rest: Any) -> Any:
+        return encode(times, {code: column + 0.0 for code, column in columns.items()}, *rest)
+
+    with mock.patch.object(compaction, "encode_chunks", rounded):
+        yield
+
+
+@contextmanager
+def statistics_ignore_the_log() -> Iterator[None]:
+    """Answer from rollups where the log has something newer."""
+    with mock.patch.object(tail.Overlay, "hours", return_value=np.empty(0, np.int64)):
+        yield
+
+
+@contextmanager
+def deletion_leaves_chunks() -> Iterator[None]:
+    """Keep what is folded of an asset that was deleted."""
+    with mock.patch.object(compaction, "_forget"):
+        yield
+
+
+@contextmanager
+def watermark_moves_first() -> Iterator[None]:
+    """Say that all is folded before it is."""
+    fold, advance = compaction.Fold, compaction._advance
+
+    def hasty(view: tail.View) -> folding.Fold:
+        made = fold(view)
+        advance(view)
+        return made
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(compaction, "Fold", hasty))
+        stack.enter_context(mock.patch.object(compaction, "_hold", _do_not_hold))
+        yield
+
+
+@contextmanager
+def compactors_do_not_mind_each_other() -> Iterator[None]:
+    """Write chunks whoever else has written them meanwhile, and move the watermark wherever it is."""
+    statement = compaction._UPSERT_CHUNK.replace("telemetry_chunk.through = %s", "telemetry_chunk.through <> -2 - %s")
+    write = compaction._write
+
+    def slowly(*what: Any) -> None:
+        # So that the other one passes meanwhile.
+        time.sleep(random.choice([0, 0.5]))
+        write(*what)
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(compaction, "_write", slowly))
+        stack.enter_context(mock.patch.object(compaction, "_UPSERT_CHUNK", statement))
+        stack.enter_context(mock.patch.object(compaction, "_hold", _do_not_hold))
+        yield
+
+
+@contextmanager
+def chunks_are_read_before_the_log() -> Iterator[None]:
+    """Read what is folded, and a moment later the log."""
+
+    def readings(store: Any, assets: Iterable[int], *, span: Any = FOREVER, codes: Sequence[str] = ()) -> Any:
+        ids = sorted(set(assets))
+        stored = list(chunks.load(ids, span=span, codes=codes))
+        # The race is rare; so that it is met, a fold is waited for.
+        floor, deadline = segments.watermark(), time.monotonic() + 2.0
+        while segments.watermark() == floor and time.monotonic() < deadline:
+            time.sleep(0.005)
+        with mock.patch.object(chunks, "load", return_value=iter(stored)), store._picture() as view:
+            return chunks.readings(view, ids, span, codes)
+
+    with mock.patch.object(database.DatabaseStore, "readings", readings):
+        yield
+
+
+@contextmanager
+def acknowledged_before_committed() -> Iterator[None]:
+    """Promise what is still to be written, as a door does that answers from a queue."""
+    write = segments.append
+
+    def commit(batch: Any, how: Mapping[str, Any]) -> None:
+        with suppress(Error), transaction.atomic():
+            write(batch, **how)
+        connection.close()
+
+    def later(batch: Any, **how: Any) -> int:
+        threading.Timer(0.2, commit, [batch, how]).start()
+        return segments.head() + 1
+
+    with mock.patch.object(segments, "append", later):
+        yield
+
+
+def _do_not_hold(floor: int) -> None:
+    LogConsumer.objects.get_or_create(name=segments.STORE, lane=segments.LANE)
+
+
+_planted = ExitStack()
+
+
+def plant(name: str) -> None:
+    """Plant a bug for the rest of this process."""
+    bug: Callable[[], Any] = globals()[name]
+    _planted.enter_context(bug())
