@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AssetChanged:
-    """An asset was created, edited or deleted: what depends on its type, site or tags looks again."""
+    """An asset was created or deleted, or changed its site, type or tags: what depends on these looks again."""
 
     asset_id: int
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -33,6 +34,14 @@ class AssetRef:
     key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """What an asset type asks of readings: the only ``codes`` it takes, and how old they may be; None: all."""
+
+    codes: frozenset[str] | None
+    retention: timedelta | None
+
+
 def resolve(*, refs: Iterable[int | str], access: Access, role: Role) -> dict[int | str, AssetRef]:
     """Find the assets that ``refs`` (ids, ids as digits, or keys) mean, where the caller has ``role``.
 
@@ -44,12 +53,13 @@ def resolve(*, refs: Iterable[int | str], access: Access, role: Role) -> dict[in
         ids = [item for item in part if isinstance(item, int)]
         keys = [item for item in part if isinstance(item, str)]
         rows = Asset.objects.visible_to(access, role).filter(Q(pk__in=ids) | Q(key__in=keys))
-        for row in rows.order_by().values_list("id", "kind", "site_id", "type_id", "name", "key"):
-            asset = AssetRef(*row)
-            found[asset.id] = asset
-            if asset.key is not None:
-                found[asset.key] = asset
+        found |= _by_name(rows.order_by())
     return {ref: found[sought] for ref, sought in wanted.items() if sought in found}
+
+
+def resolved(*, access: Access, role: Role, most: int) -> dict[int | str, AssetRef]:
+    """Return up to ``most`` of the assets where the caller has ``role``, by id and by key."""
+    return _by_name(Asset.objects.visible_to(access, role).order_by()[:most])
 
 
 def home_site(access: Access) -> Site | None:
@@ -62,6 +72,15 @@ def strict_codes(*, type_ids: Iterable[int]) -> dict[int, frozenset[str]]:
     """Return, of those types that are strict, the only parameter codes that each of them takes."""
     rows = AssetType.objects.filter(pk__in=set(type_ids), strict=True).values_list("pk", "parameters")
     return {pk: frozenset(entry["code"] for entry in parameters) for pk, parameters in rows}
+
+
+def type_rules(*, type_ids: Iterable[int]) -> dict[int, TypeRules]:
+    """Return the rules of those types that have any."""
+    rows = AssetType.objects.filter(Q(strict=True) | Q(retention__isnull=False), pk__in=set(type_ids))
+    return {
+        pk: TypeRules(frozenset(entry["code"] for entry in parameters) if strict else None, retention)
+        for pk, strict, parameters, retention in rows.values_list("pk", "strict", "parameters", "retention")
+    }
 
 
 def tagged(rows: AssetQuerySet, tag: str) -> AssetQuerySet:
@@ -94,6 +113,16 @@ def is_key(text: str) -> bool:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit()
+
+
+def _by_name(rows: AssetQuerySet) -> dict[int | str, AssetRef]:
+    found: dict[int | str, AssetRef] = {}
+    for row in rows.values_list("id", "kind", "site_id", "type_id", "name", "key"):
+        asset = AssetRef(*row)
+        found[asset.id] = asset
+        if asset.key is not None:
+            found[asset.key] = asset
+    return found
 
 
 def _sought(ref: int | str) -> int | str | None:

@@ -84,8 +84,11 @@ def update_asset(*, asset: Asset, by: Access, changes: dict[str, Any], expected:
         _refuse_circle(asset, changes["parent"])
     if "type" in changes:
         changes = changes | {"type": _type_of(changes["type"], now)}
+    before = _place(asset)
     asset.change(expected=expected, now=now, **changes)
-    events.publish(AssetChanged(asset.pk))
+    if _place(asset) != before:
+        # Said only then: whoever resolves scopes looks at every rule again, and names change far more often.
+        events.publish(AssetChanged(asset.pk))
     return asset
 
 
@@ -132,6 +135,10 @@ def _refuse_circle(asset: Asset, parent: Asset) -> None:
         if above == asset.pk:
             raise BadParent("an asset cannot be a part of itself", pointer="/parent")
         above = Asset.objects.filter(pk=above).values_list("parent_id", flat=True).first()
+
+
+def _place(asset: Asset) -> tuple[Any, ...]:
+    return asset.kind, asset.site_id, asset.type_id, asset.tags
 
 
 def _pk(site: Site | None) -> int | None:

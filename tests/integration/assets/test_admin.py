@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 
-from techtrack.accounts.domain.access import Role
 from techtrack.assets.models import Asset, AssetState, AssetType, Parameter
 from tests import factories
-
-
-@pytest.fixture
-def admin(db):
-    client = Client()
-    client.force_login(factories.make_user("root", role=Role.ADMIN, is_staff=True, is_superuser=True))
-    return client
-
 
 FORM = {"status": "active", "attributes": "{}", "tags": "[]"}
 

@@ -52,11 +52,13 @@ def at_once(*works):
 
 
 class TestFacts:
-    def test_creating_editing_and_deleting_are_announced(self, erik, now, heard):
+    def test_what_moves_an_asset_in_or_out_of_scopes_is_announced(self, erik, now, heard):
+        """A new name is not: whoever hears this looks at every rule again."""
         by = accounts.access_of(erik)
         asset = services.create_asset(kind=Kind.SENSOR, by=by, now=now, data={"name": "x"})
-        services.update_asset(asset=asset, by=by, changes={"name": "y"}, expected=1, now=now)
-        services.delete_asset(asset=asset, by=by, confirm=None, expected=2)
+        services.update_asset(asset=asset, by=by, changes={"name": "y", "tags": []}, expected=1, now=now)
+        services.update_asset(asset=asset, by=by, changes={"tags": ["hall-3"]}, expected=2, now=now)
+        services.delete_asset(asset=asset, by=by, confirm=None, expected=3)
         pk = asset.pk
         assert heard == [AssetChanged(pk), AssetChanged(pk), AssetDeleting(pk), AssetChanged(pk)]
 
