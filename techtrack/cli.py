@@ -28,12 +28,17 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             _tell_settings(kwargs)
             _set_up()
+            from django.db import OperationalError, ProgrammingError  # noqa: PLC0415 - needs Django set up
+
             from techtrack.config.server import CannotStart  # noqa: PLC0415 - needs Django set up
 
             try:
                 code = command(*args, **kwargs)
             except CannotStart as error:
                 code = _refuse(error)
+            except (OperationalError, ProgrammingError) as error:
+                # Away, full, or never brought up to date: `up` and `python manage.py migrate` do that.
+                code = _refuse(f"The database cannot be used: {str(error).splitlines()[0]}.")
         except BadSetting as error:
             code = _refuse(error)
         sys.exit(code or 0)
@@ -51,7 +56,7 @@ def _tell_settings(options: dict[str, Any]) -> None:
         os.environ.setdefault("TECHTRACK_PUBLIC_URL", f"https://{host}:{port}")
 
 
-def _refuse(error: Exception) -> int:
+def _refuse(error: Exception | str) -> int:
     click.echo(f"techtrack: {error}", err=True)
     return NOT_STARTED
 
@@ -137,12 +142,107 @@ def import_(path: Path, **options: Any) -> int:
 
 
 @main.command()
+@click.option("--assets", type=int, default=10, show_default=True, help="How many machines.")
+@click.option("--parameters", type=int, default=5, show_default=True, help="How many values a reading has.")
+@click.option("--every", type=float, help="Seconds between two readings of a machine (1, or what --rate asks for).")
+@click.option("--rate", type=float, help="Readings a second, of all machines together.")
+@click.option("--duration", type=float, default=60, show_default=True, help="Seconds of the machines' time.")
+@click.option("--past", is_flag=True, help="The stretch before now, as fast as the door takes it.")
+@click.option("--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Readings a request.")
+@click.option("--url", help="Another platform than this folder's, such as http://127.0.0.1:8000.")
+@click.option("--key", envvar="TECHTRACK_KEY", help="A key for it (TECHTRACK_KEY); one that may write makes machines.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same values and faults.")
+@click.option("--late", type=click.FloatRange(0, 1), default=0, help="Share that comes up to 30 ticks late.")
+@click.option("--duplicate", type=click.FloatRange(0, 1), default=0, help="Share that is sent twice.")
+@click.option("--bad", type=click.FloatRange(0, 1), default=0, help="Share that no door takes.")
+@click.option("--spike", type=click.FloatRange(0, 1), default=0, help="Share with one value ten times too high.")
+@click.option("--outage", multiple=True, help="MACHINE:SECONDS[@START]: nothing is measured.")
+@click.option("--stuck", multiple=True, help="MACHINE:SECONDS[@START]: the same values again and again.")
+@_plainly
+def simulate(**options: Any) -> int:
+    """Send readings of simulated machines, with faults to order."""
+    from techtrack.demo.generators.console import simulate as run  # noqa: PLC0415
+
+    return run(**options)
+
+
+@main.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--asset", help="Whose readings they become (a file), or whose stored readings are sent again.")
+@click.option("--from", "since", help="Stored readings from this time on (a day before --to).")
+@click.option("--to", "until", help="Stored readings up to this time (now).")
+@click.option("--into", help="Another asset that gets the stored readings of --asset.")
+@click.option("--speed", type=click.FloatRange(min=0.001), default=1, show_default=True, help="Times as fast as life.")
+@click.option("--asset-column", help="The column that names the asset of each row, by id or key.")
+@click.option("--time", help="The column (or 'year,month,day,hour') that holds the time.")
+@click.option("--timezone", default="UTC", show_default=True, help="Time zone of times without offset.")
+@click.option("--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Readings a request.")
+@click.option("--url", help="Another platform than this folder's; then also:")
+@click.option("--key", envvar="TECHTRACK_KEY", help="A key for it (TECHTRACK_KEY).")
+@_plainly
+def replay(**options: Any) -> int:
+    """Send a CSV file, or readings that are stored, once more as if they were measured now."""
+    from techtrack.demo.generators.console import replay as run  # noqa: PLC0415
+
+    return run(**options)
+
+
+@main.command()
+@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--assets", help="Ids or keys, with commas between; all if left out.")
+@click.option("--parameters", help="Codes, with commas between; all if left out.")
+@click.option("--from", "since", help="Readings from this time on, such as 2026-11-21 or 2026-11-21T10:00:00+01:00.")
+@click.option("--to", "until", help="Readings before this time.")
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx", "parquet"]), help="If the ending does not say it.")
+@_plainly
+def export(output: Path, **options: Any) -> int:
+    """Write readings to a file: CSV, XLSX or Parquet."""
+    from techtrack.telemetry.console import run_export  # noqa: PLC0415
+
+    return run_export(output, **options)
+
+
+@main.command()
 @_plainly
 def doctor() -> int:
     """Check the set-up and say what to mend."""
     from techtrack.config.doctor import examine  # noqa: PLC0415
 
     return examine(say=_say)
+
+
+@main.group()
+def store() -> None:
+    """Look after what is stored of readings."""
+
+
+@store.command("check")
+@click.option("--asset", multiple=True, help="Only this asset, by id or key; may be repeated.")
+@_plainly
+def store_check(**options: Any) -> int:
+    """Hold every hour of readings, and all that is derived of them, against each other."""
+    from techtrack.telemetry.storekeeper import check  # noqa: PLC0415
+
+    return check(**options)
+
+
+@store.command("stats")
+@_plainly
+def store_stats() -> int:
+    """Tell how much is stored, and how far folding has come."""
+    from techtrack.telemetry.storekeeper import stats  # noqa: PLC0415
+
+    return stats()
+
+
+@store.command("rebuild")
+@click.option("--asset", multiple=True, help="Only this asset, by id or key; may be repeated.")
+@_plainly
+def store_rebuild(**options: Any) -> int:
+    """Compute anew what is derived of the readings: rollups, latest values, days."""
+    from techtrack.telemetry.storekeeper import rebuild  # noqa: PLC0415
+
+    return rebuild(**options)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from techtrack.telemetry import services as telemetry_services
 from techtrack.telemetry.domain.reading import Batch, Origin
 
 US = internal("demo")
-GATEWAY, TRY_ME = "Demo gateway", "Demo: your device"
+GATEWAY, TRY_ME, LOAD = "Demo gateway", "Demo: your device", "Demo: load generator"
 LABELS = {
     "occupancy": {"0": "nobody", "1": "somebody"},
     "demo_fault": {"0": "measured", "1": "made by the button"},
@@ -220,17 +220,21 @@ def _telling(now: datetime) -> None:
 
 
 def _keys(now: datetime) -> dict[str, str]:
-    """Return the texts of the gateway's key and of the visitor's, which reaches one asset; lost ones are made anew."""
+    """Return the texts of the keys: the gateway's, the visitor's for one asset, and one that may make machines.
+
+    Lost ones are made anew.
+    """
     adam = access_of(User.objects.get(username="adam"))
     kept = folder.read_secrets("demo-keys")
     own = Asset.objects.get(key=plant.TRY_ME.key)
-    for name, asset_id in ((GATEWAY, None), (TRY_ME, own.pk)):
+    wanted = ((GATEWAY, Scope.INGEST, None), (TRY_ME, Scope.INGEST, own.pk), (LOAD, Scope.WRITE, None))
+    for name, scope, asset_id in wanted:
         there = ApiKey.objects.filter(name=name, asset_id=asset_id).exists()
         if not (there and name in kept):
             _, kept[name] = accounts.create_key(
                 by=adam,
                 name=name,
-                scope=Scope.INGEST,
+                scope=scope,
                 site=own.site if asset_id else None,
                 asset_id=asset_id,
                 expires_at=None,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from techtrack.core.clock import from_micros, isoformat, to_micros
 from techtrack.demo import faults, plant
@@ -22,21 +23,38 @@ STRIDE = timedelta(hours=1)
 RETRY = 1.0
 HOTTER = 90.0
 HOT_EVERY = timedelta(seconds=2)
+# Too many requests, a full disk, the database away: the door takes the same batch later.
+BUSY = frozenset({429, 502, 503, 504, 507})
 _log = logging.getLogger(__name__)
 
 Item = dict[str, Any]
 
 
 class Refused(Exception):
-    """The door did not take the readings; nothing of this batch counts as sent."""
+    """The door did not take the readings; nothing of this batch counts as sent.
+
+    ``passes``: the same batch may be taken later, after the ``retry_after`` seconds that the door asked for, if it did.
+    """
+
+    def __init__(self, text: str, *, passes: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.passes, self.retry_after = passes, retry_after
 
 
 class Door:
-    """The platform's ingest door, over one connection that is kept."""
+    """A platform's ingest door, over one connection that is kept."""
 
-    def __init__(self, host: str, port: int, key: str) -> None:
-        self._connection = http.client.HTTPConnection(host, port, timeout=30)
+    def __init__(self, host: str, port: int, key: str, *, secure: bool = False) -> None:
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self._connection = kind(host, port, timeout=30)
         self._headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
+
+    @classmethod
+    def at(cls, url: str, key: str) -> Door:
+        """Return the door of the platform at ``url``."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        return cls(parts.hostname or "", parts.port or (443 if secure else 80), key, secure=secure)
 
     def send(self, items: list[Item]) -> dict[str, Any]:
         """Post readings; return the answer once they are stored.
@@ -46,23 +64,25 @@ class Door:
         """
         body = json.dumps({"items": items}).encode()
         try:
-            status, content = self._post(body)
+            answer, content = self._post(body)
         except (OSError, http.client.HTTPException):
             # The server ends connections that rest; a reading that was stored before the answer is stored once.
             self.close()
-            status, content = self._post_again(body)
-        if status != http.client.OK:
-            raise Refused(f"{status} {content[:500].decode(errors='replace')}")
-        told: dict[str, Any] = json.loads(content)
-        return told
+            answer, content = self._post_again(body)
+        if answer.status != http.client.OK:
+            wait = answer.headers.get("Retry-After", "")
+            told = f"{answer.status} {content[:500].decode(errors='replace')}"
+            raise Refused(told, passes=answer.status in BUSY, retry_after=float(wait) if wait.isdigit() else None)
+        told_of: dict[str, Any] = json.loads(content)
+        return told_of
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
+    def _post(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         # A reading of an asset that a visitor has deleted must not hold up the others.
         self._connection.request("POST", "/api/ingest/?on_error=skip", body, self._headers)
         answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        return answer, answer.read()
 
-    def _post_again(self, body: bytes) -> tuple[int, bytes]:
+    def _post_again(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         try:
             return self._post(body)
         except (OSError, http.client.HTTPException) as error:

@@ -19,9 +19,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from techtrack.core import clock
 from techtrack.demo import faults, folder, story
 from techtrack.demo.inbox import Catcher
-from techtrack.demo.load import GATEWAY, TRY_ME, DemoPlant, load_plant
+from techtrack.demo.load import GATEWAY, LOAD, TRY_ME, DemoPlant, load_plant
 from techtrack.demo.replay import Door, Feeder
 from techtrack.demo.server import NotReady, Server, free_port, reachable, why_not
+from techtrack.demo.watching import Folding, Inflow
 
 OK, FAILED, MISTAKE = 0, 1, 2
 QUIET_EVERY = 15.0
@@ -120,27 +121,37 @@ def _tell(console: Console, plant: DemoPlant, url: str) -> None:
         highlight=False,
     )
     console.print(
+        "Pour 20,000 values a second into it for a minute, and see that it stays live (paste into another terminal):"
+    )
+    console.out(
+        f".venv/bin/techtrack simulate --assets 100 --parameters 10 --rate 2000 --url {url} --key {plant.keys[LOAD]}\n",
+        highlight=False,
+    )
+    console.print(
         "Pull the plug, in another terminal: .venv/bin/techtrack demo --pull-the-plug\nCtrl-C stops the demo.\n"
     )
 
 
 def _watch(console: Console, server: Server, feeder: Feeder) -> None:
-    """Count down to the first alarm, then stay until the platform ends."""
+    """Count down to the first alarm and tell what comes in, until the platform ends."""
     first = feeder.state.clock.shows(feeder.state.start + story.FIRST_ALARM)
+    folding, inflow = Folding(clock.now), Inflow()
+    folding.start()
     with _line(console) as show:
-        while server.alive() and clock.now() < first:
-            show(f"The first alarm, on bearing 1, comes in {(first - clock.now()).total_seconds():.0f} s")
-            time.sleep(1)
         while server.alive():
             now = clock.now()
-            show(_state_of(feeder.state.clock.at(now), now))
+            for line in folding.news():
+                console.print(line)
+            show(f"{_state_of(feeder, first, now)}; {inflow.told(now)}")
             time.sleep(1)
 
 
-def _state_of(shown: datetime, now: datetime) -> str:
-    if shown < now:
+def _state_of(feeder: Feeder, first: datetime, now: datetime) -> str:
+    if now < first:
+        return f"The first alarm, on bearing 1, comes in {(first - now).total_seconds():.0f} s"
+    if (shown := feeder.state.clock.at(now)) < now:
         return f"The first alarm has come. The plant's clock shows {shown:%Y-%m-%d %H:%M} UTC and catches up"
-    return "The first alarm has come. The plant's clock has met the present: values come as they were measured"
+    return "The plant's clock has met the present: values come as they were measured"
 
 
 @contextmanager

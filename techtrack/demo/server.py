@@ -52,7 +52,7 @@ class Server:
             NotReady: it ended, or took too long.
         """
         deadline = time.monotonic() + READY_WITHIN
-        while not self._is_ready():
+        while not is_ready(self.host, self.port):
             if not self.alive() or time.monotonic() > deadline:
                 raise NotReady(f"The platform did not start; {self._log} says why.")
             meanwhile()
@@ -78,15 +78,17 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection(reachable(self.host), self.port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+
+def is_ready(host: str, port: int | None) -> bool:
+    """Tell whether a platform there says that it is ready."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def reachable(host: str) -> str:

@@ -1,0 +1,1 @@
+"""Generators of load: machines that were never built, and recordings sent once more."""
