@@ -9,7 +9,7 @@ WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test test-sqlite test-postgres check lint format types arch migrations schema \
-	docs lock clean
+	docs bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s%s\n", $$1, $$2}'
@@ -62,6 +62,11 @@ schema: install-dev ## write docs/reference/openapi.yaml anew; in CI it must not
 
 docs: install-dev ## links lead somewhere, and the tutorial does what it says
 	$(PYTEST) tests/contract/test_docs.py
+
+# One line or some: make bench LINES="ingest queries"; a quick look that writes nothing: make bench QUICK=1; the one that
+# takes an hour: make bench LINES=growth
+bench: install-dev ## every figure beside its peers; writes docs/reference/performance.md
+	$(BIN)/python -m benchmarks $(LINES) $(if $(QUICK),--quick,--write)
 
 lock: install-dev ## pin every requirement anew, with hashes
 	for name in base postgres all dev; do \

@@ -1,12 +1,13 @@
-"""The figures of the first step: start-up, a list of 50 equipment, alert latency. Prints one table.
+"""Small figures: start-up, a list of 50 equipment, and how soon the judge commits an alert.
 
-.venv/bin/python benchmarks/first_figures.py
+As a program (``python -m benchmarks.lines.small``) it measures in its own process, on an empty SQLite database, and
+prints JSON.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -16,7 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.bench import Bench
+from benchmarks.figures import Result, limit, number
+
+ROOT = Path(__file__).resolve().parents[2]
 RUNS = 60
 
 
@@ -44,8 +48,8 @@ def list_of_50() -> tuple[float, float]:
 
     user = User.objects.create(username="bench")
     Membership.objects.create(user=user, role=Role.ADMIN)
-    for number in range(50):
-        data = {"name": f"Machine {number}", "type": "machine", "tags": ["bench"]}
+    for count in range(50):
+        data = {"name": f"Machine {count}", "type": "machine", "tags": ["bench"]}
         create_asset(kind=Kind.EQUIPMENT, by=internal(), now=clock.now(), data=data)
     token = start_session(user=user, address="127.0.0.1", device="bench", now=clock.now()).access
     client = Client(headers={"Authorization": f"Bearer {token}"})
@@ -92,12 +96,31 @@ def judge_latency() -> tuple[float, float]:
 def timed(work: Callable[[], None]) -> tuple[float, float]:
     """Median and p95 in milliseconds over RUNS runs, after two that do not count."""
     figures = []
-    for number in range(RUNS + 2):
+    for turn in range(RUNS + 2):
         started = time.perf_counter()
         work()
-        if number >= 2:
+        if turn >= 2:
             figures.append((time.perf_counter() - started) * 1000)
     return statistics.median(figures), statistics.quantiles(figures, n=20)[-1]
+
+
+def small(bench: Bench) -> Result:
+    """Measure in a process of its own, as settings are read once."""
+    command = [sys.executable, "-m", "benchmarks.lines.small"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    start, listing, judging = json.loads(done.stdout.splitlines()[-1])
+    rows = [
+        ["django.setup(), CPU s", number(start), ""],
+        ["GET 50 equipment, ms", number(listing[0]), number(listing[1])],
+        ["reading to committed alert, ms", number(judging[0]), number(judging[1])],
+    ]
+    bars = [
+        limit("django.setup()", start, 2.5, "CPU s"),
+        limit("GET 50 equipment, median", listing[0], 25, "ms"),
+        limit("reading to committed alert, p95", judging[1], 250, "ms"),
+    ]
+    return Result("small", "Small figures, on SQLite, in one process", ["figure", "median", "p95"], rows, bars)
 
 
 def main() -> None:
@@ -109,19 +132,13 @@ def main() -> None:
             "DJANGO_SETTINGS_MODULE": "techtrack.config.settings",
             "ALLOWED_HOSTS": "testserver",
         }
-        sys.path.insert(0, str(ROOT))
         start = startup_cpu()
         import django
         from django.core.management import call_command
 
         django.setup()
         call_command("migrate", verbosity=0)
-        listing, judging = list_of_50(), judge_latency()
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, SQLite, synchronous=FULL")
-    print(f"{'figure':<44}{'bar':>10}{'median':>10}{'p95':>10}")
-    print(f"{'django.setup(), CPU s':<44}{'2.5':>10}{start:>10.2f}{'':>10}")
-    print(f"{'GET 50 equipment, ms':<44}{'25':>10}{listing[0]:>10.1f}{listing[1]:>10.1f}")
-    print(f"{'reading -> alert committed, ms':<44}{'250':>10}{judging[0]:>10.1f}{judging[1]:>10.1f}")
+        print(json.dumps([start, list_of_50(), judge_latency()]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The systems that are measured beside TechTrack, started on loopback with data folders of their own."""
