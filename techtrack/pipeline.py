@@ -8,10 +8,11 @@ it is opened, and the news to *show* it is numbered for open pages.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from techtrack.accounts.domain.access import Access, Role
-from techtrack.accounts.events import UserDeleting
+from techtrack.accounts.events import SiteZoneChanged, UserDeleting
 from techtrack.alerts import queries as alerts
 from techtrack.alerts import rulebook
 from techtrack.alerts import services as alert_services
@@ -32,6 +33,8 @@ from techtrack.core.events import after, answer, together
 from techtrack.core.jobs import Loop, wake
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
+from techtrack.live.bus import bus
+from techtrack.live.events import EventRecorded
 from techtrack.live.feeds import LiveEventFeed
 from techtrack.live.hub import hub
 from techtrack.notifications import jobs as notification_jobs
@@ -39,47 +42,63 @@ from techtrack.notifications import services as notifications
 from techtrack.notifications.events import DeliveriesQueued
 from techtrack.tasks import queries as task_queries
 from techtrack.tasks import services as tasks
+from techtrack.telemetry import jobs as telemetry_jobs
 from techtrack.telemetry import services as telemetry
-from techtrack.telemetry.events import SegmentAppended
+from techtrack.telemetry.events import SegmentAppended, StoreRunAsked
 from techtrack.telemetry.live.feed import ReadingsFeed
 
 
 def connect() -> None:
     """Say what follows from what; called once at start-up."""
     # receive -> store: a committed batch wakes whoever follows the log.
-    after(SegmentAppended, wake("judge"), hub.wake)
+    after(SegmentAppended, wake("judge"), hub.wake, lambda fact: bus.tell("log", fact.position))
     # judge: where it has passed, assets were seen; what changes the rules or their scope reaches it in order.
     together(ReadingsJudged, lambda fact: assets.mark_seen(newest=fact.newest))
     together(RuleChanged, rulebook.turn_page)
     together(AssetChanged, rulebook.turn_page)
-    after(RuleChanged, wake("judge"))
+    after(RuleChanged, wake("judge"), _hint("rules"))
     # alert -> notify: the message is committed with what it tells.
     together(AlertRaised, lambda fact: _queue_messages(fact, "raised"))
     together(AlertReturned, lambda fact: _queue_messages(fact, "returned"))
-    after(DeliveriesQueued, wake("sender"))
+    after(DeliveriesQueued, wake("sender"), _hint("deliveries"))
     # alert -> repair
     together(AlertRaised, _open_task)
     # -> show
     together(AssetHealthChanged, lambda fact: assets.set_health(asset_id=fact.asset_id, worst=fact.worst))
     together(AlertChanged, _show)
-    after(AlertChanged, hub.wake)
+    after(EventRecorded, hub.wake, lambda fact: bus.tell("events", fact.sequence))
+    # store -> keep: what is derived of readings is made beside, where it is not made already.
+    after(SiteZoneChanged, wake("compactor"))
+    after(StoreRunAsked, wake("store runs"))
     # An asset goes: its readings go with it, and who would lose something says so first.
-    together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id))
     together(AssetDeleting, lambda fact: tasks.forget_asset(asset_id=fact.asset_id, now=clock.now()))
     together(AssetDeleting, lambda fact: alert_services.forget_asset(asset_id=fact.asset_id))
+    # Last: from here on everybody who sends readings waits for the head of the log.
+    together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id, now=clock.now()))
     answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold)
     # A person goes: work that others need stays with them.
     together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
     _show_live()
+    # What other processes did: hints, which may be lost; all of these also look without one.
+    bus.hear("log", hub.wake, wake("judge"))
+    bus.hear("rules", wake("judge"))
+    bus.hear("events", hub.wake)
+    bus.hear("deliveries", wake("sender"))
 
 
 def loops() -> list[Loop]:
     """Make the work that goes on beside requests, in this process or in ``techtrack worker``."""
     return [
-        Loop("judge", Judge().work, every=0.1),
+        Loop("judge", Judge().work, every=0.1, rest=0.02),
+        Loop("compactor", telemetry_jobs.Compactor().work, every=1.0),
+        Loop("store runs", telemetry_jobs.run_next, every=5.0),
         Loop("sender", notification_jobs.send_due, every=1.0),
         Loop("live events", live_jobs.forget_old_events, every=3600.0),
     ]
+
+
+def _hint(topic: str) -> Callable[[object], None]:
+    return lambda _: bus.tell(topic, 0)
 
 
 def _queue_messages(fact: AlertRaised | AlertReturned, event: str) -> None:

@@ -16,7 +16,10 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from techtrack.accounts.models import User
+from techtrack.config.health import LONGEST_FOLD
 from techtrack.config.server import CannotStart, claim_port
+from techtrack.core import clock
+from techtrack.telemetry import queries as telemetry
 
 ENOUGH_DISK = 1 << 30
 NEWEST_SQLITE_NEEDED = (3, 35)
@@ -25,7 +28,7 @@ Finding = tuple[bool, str]
 
 def examine(*, say: Callable[[str], None]) -> int:
     """Print one line per check; returns the exit code, 1 where something is to be mended."""
-    checks = (_python, _home, _disk, _database, _people, _port, _mail, _cache, _addresses)
+    checks = (_python, _home, _disk, _database, _store, _people, _port, _mail, _cache, _addresses)
     failed = 0
     for check in checks:
         for good, sentence in check():
@@ -75,6 +78,20 @@ def _database() -> Iterator[Finding]:
             f"SQLite {sqlite3.sqlite_version} keeps what it acknowledges (journal {mode}, synchronous {level})",
         )
         yield sqlite3.sqlite_version_info >= NEWEST_SQLITE_NEEDED, "SQLite is new enough (3.35)"
+
+
+def _store() -> Iterator[Finding]:
+    try:
+        waiting, consumers, now = telemetry.lag(), telemetry.consumers(clock.now()), clock.now()
+    except DatabaseError:
+        return
+    since = f", the oldest since {clock.isoformat(waiting.since)}" if waiting.since else ""
+    late = waiting.since is not None and waiting.since < now - LONGEST_FOLD
+    yield not late, f"{waiting.readings} readings wait in the log to be folded into hours{since}"
+    for consumer in consumers:
+        if consumer.dead:
+            kept = f"{consumer.behind} batches of the log are kept for {consumer.name}, which reads it no more"
+            yield False, f"{kept}: start it, or delete its row in telemetry_logconsumer"
 
 
 def _people() -> Iterator[Finding]:

@@ -21,8 +21,12 @@ from techtrack.telemetry import queries as telemetry
 
 LOG_HEAD = Gauge("techtrack_log_position", "Position of the newest batch of readings")
 JUDGE_LAG = Gauge("techtrack_judge_lag_batches", "Batches of readings that the judge has not passed yet")
+WAITING = Gauge("techtrack_fold_waiting_readings", "Readings in the log that are not yet folded into hours")
+OLDEST = Gauge("techtrack_fold_oldest_seconds", "Age of the oldest of them")
 OUTBOX = Gauge("techtrack_outbox_pending", "Messages waiting to be sent")
 LONGEST_WAIT = timedelta(minutes=15)
+# An hour stays open until it closes, and is folded minutes later.
+LONGEST_FOLD = timedelta(hours=3)
 MOST_LAG = 10_000
 
 
@@ -38,6 +42,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         "migrations": _migrations,
         "cache": _cache,
         "judge": _judge,
+        "store": _store,
         "outbox": _outbox,
     }
     reasons: dict[str, str] = {}
@@ -62,10 +67,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
     try:
         LOG_HEAD.set(telemetry.head())
         JUDGE_LAG.set(_lag())
+        waiting = telemetry.lag()
+        WAITING.set(waiting.readings)
+        OLDEST.set((clock.now() - waiting.since).total_seconds() if waiting.since else 0)
         OUTBOX.set(Delivery.objects.filter(state=DeliveryState.PENDING).count())
     except DatabaseError:
         # What the process itself has counted is wanted most just then.
-        for gauge in (LOG_HEAD, JUDGE_LAG, OUTBOX):
+        for gauge in (LOG_HEAD, JUDGE_LAG, WAITING, OLDEST, OUTBOX):
             gauge.set(math.nan)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
@@ -90,6 +98,12 @@ def _cache() -> str:
 def _judge() -> str:
     lag = _lag()
     return f"the judge is {lag} batches behind" if lag > MOST_LAG else ""
+
+
+def _store() -> str:
+    waiting = telemetry.lag()
+    late = waiting.since is not None and waiting.since < clock.now() - LONGEST_FOLD
+    return f"{waiting.readings} readings wait to be folded, the oldest for over 3 hours" if late else ""
 
 
 def _outbox() -> str:

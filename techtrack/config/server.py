@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection
 
 from techtrack.accounts import services as accounts
 from techtrack.core import clock
+from techtrack.live.bus import bus
 from techtrack.pipeline import loops
 
 # Any number of ours: whoever brings the database up to date holds it on PostgreSQL as an advisory lock.
@@ -54,6 +55,8 @@ def serve(
         # Measured as the cheapest per frame of uvicorn's three.
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
+        # Small frames, each compressed for each socket anew: it would cost many times what sending them does.
+        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
         log_config=None,
@@ -98,6 +101,7 @@ def work(*, say: Callable[[str], None]) -> None:
     """
     prepare()
     running = loops()
+    bus.open()
     for loop in running:
         loop.start()
     say("TechTrack works: judge and sender (Ctrl-C stops them)")
@@ -107,6 +111,7 @@ def work(*, say: Callable[[str], None]) -> None:
     stop.wait()
     for loop in running:
         loop.stop()
+    bus.close()
 
 
 @contextmanager

@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "techtrack.web.security.ContentSecurityPolicyMiddleware",
+    "techtrack.accounts.api.remembering.ForgetCallersMiddleware",
     "techtrack.config.errors.ErrorMiddleware",
     "techtrack.core.http.SlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -149,7 +150,10 @@ def _database() -> dict[str, Any]:
         raise BadSetting(f"DATABASE_URL cannot be understood ({type(error).__name__}).") from None
     if found["ENGINE"].endswith("sqlite3"):
         return found | {
+            "ENGINE": "techtrack.core.sqlite",
             "OPTIONS": SQLITE,
+            # Each thread keeps its connection: opening one and saying the pragmas costs more than most queries.
+            "CONN_MAX_AGE": None,
             "TEST": {"NAME": str(HOME / f"test-{found['NAME'] and 'techtrack'}.sqlite3")},
         }
     if not found["ENGINE"].endswith("postgresql"):
@@ -167,6 +171,15 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+
+# -- Telemetry --------------------------------------------------------------------------------------------
+# The log is folded into chunks when an hour has closed, or when it holds so much: each process keeps it in memory.
+FOLD_READINGS = env.number("TECHTRACK_FOLD_READINGS", 400_000)
+FOLD_SEGMENTS = env.number("TECHTRACK_FOLD_SEGMENTS", 20_000)
+
+# Beyond so much that waits to be committed, the fast door answers 503 before it reads a body.
+INGEST_WAITING_BYTES = env.number("TECHTRACK_INGEST_WAITING_BYTES", 64 * 1024 * 1024)
+INGEST_WAITING_READINGS = env.number("TECHTRACK_INGEST_WAITING_READINGS", 500_000)
 
 # -- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -169,22 +169,25 @@ def fetches(source: Source) -> list[str]:
 
 # -- Packages and migrations ------------------------------------------------------------------------------
 def package_with_code(source: Source) -> list[str]:
-    """An ``__init__.py`` is one docstring, and of a split room its names; other code is a finding."""
+    """An ``__init__.py`` is one docstring; inside an app it may gather names of its own files. More is a finding."""
     if not source.path.endswith("__init__.py"):
         return []
     body = source.tree.body
     if not body or ast.get_docstring(source.tree) is None:
         return [f"{source.path}: no docstring says what it owns"]
-    return [f"{source.path}:{node.lineno} code" for node in body[1:] if not _gathers(source, node)]
+    gathered = [node for node in body[1:] if _gathers(source, node)]
+    found = [f"{source.path}:{node.lineno} code" for node in body[1:] if node not in gathered]
+    return found if len(gathered) != 1 else [*found, f"{source.path}: names without __all__, or __all__ without names"]
 
 
 def _gathers(source: Source, node: ast.stmt) -> bool:
-    """Tell whether ``node`` only brings the files of a room that outgrew one file back under the room's name."""
-    if source.path.split("/")[-2] not in {"services", "models"}:
-        return False
-    return isinstance(node, ast.ImportFrom) or (
-        isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    )
+    """Tell whether ``node`` only brings what outgrew one file back under the one name by which others know it."""
+    rooms = source.rooms[:-1]
+    if len(rooms) == 1:
+        return False  # an app has no names of its own: Django imports it before there are models
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").startswith(".".join(["techtrack", *rooms, ""]))
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
 
 
 MIGRATION_NAME = re.compile(r"0001_initial|\d{4}_(?!.*auto_)[a-z][a-z0-9_]*")

@@ -9,7 +9,12 @@ from typing import Any
 
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.models import Site, User
+from techtrack.accounts.queries import access_of
 from techtrack.alerts.models import AlertEvent
+from techtrack.core.clock import to_micros
+from techtrack.telemetry.domain.quality import Quality
+from techtrack.telemetry.domain.reading import Kind, Row
+from techtrack.telemetry.services import Saying, correct, mark_quality
 from tests import factories
 
 _numbers = count(1)
@@ -91,6 +96,34 @@ def _readings(path: str, owner: Callable[[Stage], Any]) -> Callable[[Stage, int]
     return fill
 
 
+def _marks(path: str, owner: Callable[[Stage], Any]) -> Callable[[Stage, int], str]:
+    def fill(stage: Stage, rows: int) -> str:
+        asset = owner(stage)
+        for number in range(rows):
+            said = Saying(None, (number, number + 1), Quality.BAD, "calibration")
+            mark_quality(asset=asset, said=said, by=access_of(_engineer()), now=factories.NOW)
+        return f"{path}?asset={asset.pk}"
+
+    return fill
+
+
+def _corrections(path: str, owner: Callable[[Stage], Any]) -> Callable[[Stage, int], str]:
+    def fill(stage: Stage, rows: int) -> str:
+        asset, time = owner(stage), to_micros(factories.NOW)
+        factories.make_reading(asset, at=factories.NOW)
+        for number in range(rows):
+            row = Row(asset.pk, time, {"temperature": float(number)})
+            by = access_of(_engineer())
+            correct(asset=asset, row=row, kind=Kind.PATCH, by=by, expected=None, now=factories.NOW)
+        return path.format(f"{asset.pk}-{time}")
+
+    return fill
+
+
+def _engineer() -> User:
+    return factories.make_user(f"engineer{next(_numbers)}", role=Role.ENGINEER)
+
+
 def _events(stage: Stage, rows: int) -> str:
     alert = stage.alert()
     for _ in range(rows - 1):
@@ -113,6 +146,11 @@ SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/keys/": _rows("/api/keys/", lambda stage: factories.make_key(stage.person(), site=stage.plant)),
     "/api/data/": _readings("/api/data/", Stage.robot),
     "/api/measurements/": _readings("/api/measurements/", Stage.sensor),
+    "/api/data/quality/": _marks("/api/data/quality/", Stage.robot),
+    "/api/measurements/quality/": _marks("/api/measurements/quality/", Stage.sensor),
+    "/api/data/{}/corrections/": _corrections("/api/data/{}/corrections/", Stage.robot),
+    "/api/measurements/{}/corrections/": _corrections("/api/measurements/{}/corrections/", Stage.sensor),
+    "/api/store/runs/": _rows("/api/store/runs/", lambda stage: factories.make_run(by=stage.adam)),
     "/api/alerts/": _rows("/api/alerts/", Stage.alert),
     "/api/alerts/{}/events/": _events,
     "/api/equipment/{}/alerts/": _of_asset("/api/equipment/{}/alerts/", Stage.robot, Stage.alert),

@@ -119,15 +119,17 @@ class TestPackages:
     def test_every_package_is_one_docstring_that_says_what_it_owns(self):
         assert [finding for source in house.sources() for finding in house.package_with_code(source)] == []
 
-    @pytest.mark.parametrize("text", ["", "import os", '"""Owns."""\nfrom .models import Asset\n'])
+    @pytest.mark.parametrize("text", ["", "import os", '"""Owns."""\nfrom techtrack.assets.models import Asset\n'])
     def test_a_planted_package_without_docstring_or_with_code_is_caught(self, text):
         assert house.package_with_code(planted("assets/__init__.py", text))
 
-    @pytest.mark.parametrize("room", ["services", "models"])
-    def test_a_room_of_several_files_gathers_their_names_and_nothing_else(self, room):
-        gathered = '"""Owns."""\nfrom techtrack.assets.services.kinds import create\n__all__ = ["create"]\n'
-        assert not house.package_with_code(planted(f"assets/{room}/__init__.py", gathered))
-        assert house.package_with_code(planted(f"assets/{room}/__init__.py", gathered + "create()\n"))
+    @pytest.mark.parametrize("room", ["services", "store/encoding"])
+    def test_a_package_inside_an_app_gathers_the_names_of_its_own_files_and_nothing_else(self, room):
+        path, own = f"assets/{room}/__init__.py", f"techtrack.assets.{room.replace('/', '.')}.kinds"
+        gathered = f'"""Owns."""\nfrom {own} import create\n__all__ = ["create"]\n'
+        assert not house.package_with_code(planted(path, gathered))
+        for foreign in (gathered + "create()\n", gathered.replace(own, "techtrack.assets.models"), gathered[:-24]):
+            assert house.package_with_code(planted(path, foreign))
 
 
 class TestMigrations:

@@ -34,7 +34,7 @@ PLANTED = [
     pytest.param("core/clock.py", "import techtrack.accounts.models", "ladder", id="the kernel imports an app"),
     pytest.param("tasks/services.py", "import techtrack.integrations.services", "ladder", id="a sibling"),
     pytest.param(
-        "telemetry/queries.py",
+        "telemetry/queries/log.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import techtrack.alerts.models",
         "ladder",
         id="upwards, hidden by TYPE_CHECKING",

@@ -164,3 +164,12 @@ class TestSecrets:
         secrets = {process.communicate(timeout=60)[0].strip() for process in started}
         assert len(secrets) == 1
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+class TestTheStore:
+    def test_can_be_looked_after_from_the_command_line(self, tmp_path):
+        assert run("manage.py", "migrate", "--verbosity=0", home=tmp_path).returncode == 0
+        for command, said in (("check", "Nothing is wrong."), ("stats", "0 readings"), ("rebuild", "computed anew")):
+            done = techtrack("store", command, home=tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert said in done.stdout

@@ -16,7 +16,7 @@ from techtrack.integrations.codecs.csv_table import Layout, UnknownColumn
 from techtrack.integrations.models import ImportRun
 from techtrack.integrations.services import BadFile, BadRows, ImportPlan, ImportReport, Progress, UnknownAsset
 from techtrack.telemetry import queries as telemetry
-from techtrack.telemetry.domain.reading import Origin
+from techtrack.telemetry.domain.reading import FOREVER, Origin
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def load(
 
 def stored(asset) -> list[float]:
     """The values of ``number`` that the asset has, oldest first."""
-    rows = telemetry.older(asset_ids=[asset.pk], span=telemetry.FOREVER, before=None, limit=100_000)
+    rows = telemetry.older(asset_ids=[asset.pk], span=FOREVER, before=None, limit=100_000)
     return [row.values["number"] for row in reversed(rows)]
 
 
@@ -74,7 +74,7 @@ class TestImport:
 
     def test_leaves_out_what_is_missing(self, tmp_path, robot, olga, now):
         report = load(write(tmp_path, "time,number,b\n2026-01-01,1,NA\n2026-01-02,NA,NA\n2026-01-03,,5\n"), olga, now)
-        (newest,) = telemetry.older(asset_ids=[robot.pk], span=telemetry.FOREVER, before=None, limit=1)
+        (newest,) = telemetry.older(asset_ids=[robot.pk], span=FOREVER, before=None, limit=1)
         assert newest.values == {"b": 5}
         assert (report.loaded, report.blank) == (2, 1)
 
@@ -285,5 +285,5 @@ class TestConsole:
     def test_takes_mapped_columns(self, tmp_path, robot):
         path = write(tmp_path, 'when,"a, b",c\n2026-01-01,1,2\n')
         assert self.run(path, time="when", columns='"a, b=first",c') == 0
-        (row,) = telemetry.older(asset_ids=[robot.pk], span=telemetry.FOREVER, before=None, limit=1)
+        (row,) = telemetry.older(asset_ids=[robot.pk], span=FOREVER, before=None, limit=1)
         assert json.loads(json.dumps(row.values)) == {"first": 1, "c": 2}

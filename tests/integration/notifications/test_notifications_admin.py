@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from techtrack.notifications.models import Channel, Route
-
-
-@pytest.fixture
-def admin(client, adam):
-    """A browser in which adam, who may do everything, is logged in."""
-    adam.is_staff = adam.is_superuser = True
-    adam.save()
-    client.force_login(adam)
-    return client
 
 
 class TestAdmin:
