@@ -65,8 +65,10 @@ class Bus:
         return monotonic() - self._echo < self._beat * MISSED_BEATS
 
     def open(self) -> None:
-        """Begin to tell and to hear, if there is a way between processes."""
-        self._transport = None if self._threads else self._choose()
+        """Begin to tell and to hear, if there is a way between processes; a second time changes nothing."""
+        if self._threads:
+            return
+        self._transport = self._choose()
         if self._transport is not None:
             self._closed.clear()
             for name, work, channels in (

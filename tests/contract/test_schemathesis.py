@@ -21,7 +21,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 
-from techtrack.config.wsgi import application
+from techtrack.config.wsgi import django as application
 from techtrack.tasks.api.viewsets import CategoryViewSet
 from tests import factories
 
