@@ -61,10 +61,17 @@ class Nursed:
 
 
 def up(port: int) -> None:
-    """Serve."""
-    from techtrack.config.server import serve  # noqa: PLC0415 - the settings come first
+    """Serve; where the database dies while this starts, it is started again, as a service manager would."""
+    from techtrack.config.server import CannotStart, serve  # noqa: PLC0415 - the settings come first
 
-    serve(host="127.0.0.1", port=port, certfile=None, keyfile=None, reload=False, say=_say)
+    for _ in range(20):
+        try:
+            serve(host="127.0.0.1", port=port, certfile=None, keyfile=None, reload=False, say=_say)
+        except CannotStart as error:
+            _say(f"not started: {error}")
+            time.sleep(0.5)
+        else:
+            return
 
 
 def work(port: int) -> None:
