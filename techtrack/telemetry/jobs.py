@@ -60,6 +60,7 @@ def run_next() -> bool:
     try:
         ours = _run(run)
     except Exception as error:
+        # Whatever it was, who started the run sees it there; the loop logs it and goes on.
         services.finish_run(run=run, now=clock.now(), error=f"{type(error).__name__}: {error}")
         raise
     if ours:
