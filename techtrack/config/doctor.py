@@ -88,6 +88,8 @@ def _store() -> Iterator[Finding]:
     since = f", the oldest since {clock.isoformat(waiting.since)}" if waiting.since else ""
     late = waiting.since is not None and waiting.since < now - LONGEST_FOLD
     yield not late, f"{waiting.readings} readings wait in the log to be folded into hours{since}"
+    if waiting.is_too_much:
+        yield False, "no more readings are taken until some are folded: is a server or techtrack worker running?"
     for consumer in consumers:
         if consumer.dead:
             kept = f"{consumer.behind} batches of the log are kept for {consumer.name}, which reads it no more"

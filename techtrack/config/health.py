@@ -102,6 +102,8 @@ def _judge() -> str:
 
 def _store() -> str:
     waiting = telemetry.lag()
+    if waiting.is_too_much:
+        return f"{waiting.readings} readings wait to be folded, and no more are taken until some are"
     late = waiting.since is not None and waiting.since < clock.now() - LONGEST_FOLD
     return f"{waiting.readings} readings wait to be folded, the oldest for over 3 hours" if late else ""
 

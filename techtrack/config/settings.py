@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -158,8 +159,12 @@ def _database() -> dict[str, Any]:
         }
     if not found["ENGINE"].endswith("postgresql"):
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
-    # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers.
-    found["OPTIONS"] = {**found.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 20, "timeout": 5}}
+    # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
+    # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
+    # the fast door 4 and the writer, of quick reads 4, the hub, 5 loops, 8 senders of messages, and those in which
+    # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
+    most = WEB_CONCURRENCY + 23 + min(32, (os.cpu_count() or 1) + 4)
+    found["OPTIONS"] = {**found.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": most, "timeout": 5}}
     return found | {"CONN_MAX_AGE": 0}
 
 
@@ -176,6 +181,9 @@ CACHES = {
 # The log is folded into chunks when an hour has closed, or when it holds so much: each process keeps it in memory.
 FOLD_READINGS = env.number("TECHTRACK_FOLD_READINGS", 400_000)
 FOLD_SEGMENTS = env.number("TECHTRACK_FOLD_SEGMENTS", 20_000)
+# Where nobody folds it, readings are refused (503) beyond so much. It must leave room for folding to become due.
+LOG_READINGS = max(env.number("TECHTRACK_LOG_READINGS", 20_000_000), 2 * FOLD_READINGS)
+LOG_SEGMENTS = max(env.number("TECHTRACK_LOG_SEGMENTS", 1_000_000), 2 * FOLD_SEGMENTS)
 
 # Beyond so much that waits to be committed, the fast door answers 503 before it reads a body.
 INGEST_WAITING_BYTES = env.number("TECHTRACK_INGEST_WAITING_BYTES", 64 * 1024 * 1024)

@@ -62,19 +62,19 @@ class Head(models.Model):
     sees number n also sees every number below it. (Database sequences do not promise that.)
     """
 
+    # Of one parameter, the name; or a part of a statement that uses the number at once.
+    TAKE = """
+    INSERT INTO core_head (name, last) VALUES (%s, 1)
+    ON CONFLICT (name) DO UPDATE SET last = core_head.last + 1 RETURNING last
+    """
     name = models.CharField(max_length=64, primary_key=True)
     last = models.BigIntegerField(default=0)
 
     @classmethod
     def take(cls, name: str) -> int:
         """Return the next number of ``name``; call it inside a transaction, as late as possible."""
-        table = connection.ops.quote_name(cls._meta.db_table)
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {table} (name, last) VALUES (%s, 1) "  # noqa: S608 - the table name is ours
-                f"ON CONFLICT (name) DO UPDATE SET last = {table}.last + 1 RETURNING last",
-                [name],
-            )
+            cursor.execute(cls.TAKE, [name])
             return int(cursor.fetchone()[0])
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,19 +15,46 @@ def reconnecting(work: Callable[[], T], *, is_undone: Callable[[], bool] = lambd
     """Do ``work``, and once more on a new connection if it failed because the server had ended the old one.
 
     ``is_undone`` tells, after the failure, whether it is certain that nothing was committed. On SQLite, inside a
-    transaction, and where there was no connection before, the failure counts.
+    transaction, and where no connection was to be had, the failure counts.
     """
     before = connection.connection
     try:
         return work()
     except (OperationalError, InterfaceError):
-        if before is None or connection.in_atomic_block or not is_undone():
+        # Django may have left the old one already; and a new one may be an old one, out of the pool.
+        used = connection.connection or before
+        if used is None or connection.in_atomic_block or not is_undone():
             raise
-        # Django may have left the old one already.
-        if connection.connection is before and connection.is_usable():
+        if connection.connection is used and connection.is_usable():
             raise
+    _leave()
+    return work()
+
+
+def leave_if_ended() -> None:
+    """Leave a connection that PostgreSQL has ended while it was idle; for what must not be sent twice.
+
+    What the server has said unasked shows it, without a question: nearly always that it has gone.
+    """
+    if connection.vendor != "postgresql":
+        return
+    connection.ensure_connection()
+    raw = connection.connection
+    # One that is known to have ended has no socket to look at.
+    if raw.closed or _has_news(raw.fileno()):
+        # Or the pool would take it back as a good one.
+        raw.close()
+        _leave()
+
+
+def _has_news(socket: int) -> bool:
+    unasked = select.poll()
+    unasked.register(socket, select.POLLIN)
+    return bool(unasked.poll(0))
+
+
+def _leave() -> None:
     connection.close()
     # The others that the pool has kept ended at the same time.
     if pool := getattr(connection, "pool", None):
         pool.check()
-    return work()

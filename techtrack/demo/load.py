@@ -169,6 +169,7 @@ def _load_past(asset: Asset, feed: Feed, loop: Loop, state: State, now: datetime
     columns = {code: column[which] for code, column in feed.recording.columns.items()}
     present = {code: column for code, column in columns.items() if not np.isnan(column).all()}
     batch = Batch(np.full(len(when), asset.pk, np.int64), when + to_micros(state.start), present)
+    telemetry_services.make_room(now=now)
     telemetry_services.ingest(batch=batch, by=US, now=now, origin=Origin.IMPORT)
 
 

@@ -227,6 +227,7 @@ def _load(
     done, codes = run.rows_done, tuple(report.columns.values())
     while part := list(islice(rows, BATCH)):
         good = [row for row in part if isinstance(row, Row) and not _is_blank(row)]
+        telemetry.make_room(now=now)
         _commit(run, done, len(part), _batch(good, codes, report) if good else None, by=by, now=now)
         done += len(part)
         report.loaded += len(good)

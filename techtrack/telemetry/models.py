@@ -109,6 +109,13 @@ class QualityMark(models.Model):
     created_at = models.DateTimeField()
 
 
+class Forgotten(models.Model):
+    """An asset that was deleted, and the position of the log that says so: what arrives of it later is dropped too."""
+
+    asset_id = models.BigIntegerField(primary_key=True)
+    position = models.BigIntegerField(db_index=True)
+
+
 class Correction(models.Model):
     """What a reading said before a person changed it, and who did; ``after`` is null where it was removed."""
 

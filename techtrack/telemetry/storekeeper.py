@@ -103,6 +103,8 @@ def _told(figures: Figures) -> Iterator[str]:
         yield f"{figures.bytes_per_value:.2f} bytes a value, with rollups, days and latest values"
     since = f", the oldest since {clock.isoformat(figures.lag.since)}" if figures.lag.since else ""
     yield f"{figures.lag.readings:,} readings in {figures.lag.segments:,} batches wait to be folded{since}"
+    if figures.lag.is_too_much:
+        yield "[red]that is too much: readings are refused until a server or techtrack worker has folded some[/]"
     yield f"{figures.assets_waiting_for_days:,} assets have days to be made"
     for consumer in figures.consumers:
         gone = "; [red]it seems to be gone for good, and the log is kept for it[/]" if consumer.dead else ""

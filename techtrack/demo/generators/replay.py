@@ -65,6 +65,7 @@ class OwnDoor:
             Refused: they cannot be stored.
         """
         rows = [Row(self._ids[item["asset"]], _micros(item["timestamp"]), item["values"]) for item in items]
+        services.make_room(now=clock.now())
         try:
             receipt = services.ingest(batch=Batch.of(rows), by=US, now=clock.now(), origin=Origin.REPLAY)
         except TechTrackError as error:

@@ -57,9 +57,9 @@ class Columns:
 class Few:
     """Fewer readings than ``FEW``, one by one: columns of their own would cost more than all else that they need."""
 
-    refs: Sequence[int | str]
-    times: Sequence[int]
-    values: Sequence[Mapping[str, float]]
+    refs: list[int | str]
+    times: list[int]
+    values: list[Mapping[str, float]]
 
 
 class _Unusual(Exception):
@@ -94,6 +94,8 @@ def decode(raw: bytes, *, now: datetime) -> Columns | Few | None:
 def _read_items(raw: bytes, items: list[_Item], now: datetime, *, wrapped: int) -> Columns | Few:
     if not 1 <= len(items) <= MOST_READINGS:
         raise _Unusual
+    if len(items) < FEW:
+        return _read_few(raw, items, now, wrapped=wrapped)
     refs = [item.asset for item in items]
     rows = [item.values for item in items]
     stamps = [item.timestamp for item in items]
@@ -102,22 +104,30 @@ def _read_items(raw: bytes, items: list[_Item], now: datetime, *, wrapped: int) 
     total = sum(sizes)
     if min(sizes) < 1 or max(sizes) > MOST_VALUES or missing not in {0, len(items)}:
         raise _Unusual
-    keys = wrapped + 3 * len(items) - missing + total
-    if len(items) < FEW:
-        return _read_few(raw, Few(refs, [], rows), None if missing else stamps, now, keys=keys)
     times, colons = _times(None if missing else stamps, len(items), now)
-    _refuse_repeated_keys(raw, keys=keys, colons=colons, refs=refs)
+    _refuse_repeated_keys(raw, keys=wrapped + 3 * len(items) - missing + total, colons=colons, refs=refs)
     values = _values(rows, total)
     _refuse_bad_codes(values)
     return Columns(refs, times, values)
 
 
-def _read_few(raw: bytes, few: Few, stamps: Any, now: datetime, *, keys: int) -> Few:
-    colons = 0 if stamps is None else sum([text.count(":") for text in stamps])
-    _refuse_repeated_keys(raw, keys=keys, colons=colons, refs=few.refs)
-    if not all(map(_are_codes, map(tuple, few.values))):
+def _read_few(raw: bytes, items: list[_Item], now: datetime, *, wrapped: int) -> Few:
+    few = Few([], [], [])
+    keys, colons = wrapped, 0
+    for item in items:
+        values, stamp = item.values, item.timestamp
+        if not 1 <= len(values) <= MOST_VALUES or not _are_codes(tuple(values)):
+            raise _Unusual
+        if stamp is not UNSET:
+            few.times.append(parse_time(stamp))
+            colons += stamp.count(":")
+        keys += 2 + len(values)
+        few.refs.append(item.asset)
+        few.values.append(values)
+    if few.times and len(few.times) != len(items):
         raise _Unusual
-    few.times = [to_micros(now)] * len(few.refs) if stamps is None else list(map(parse_time, stamps))
+    _refuse_repeated_keys(raw, keys=keys + len(few.times), colons=colons, refs=few.refs)
+    few.times = few.times or [to_micros(now)] * len(items)
     return few
 
 

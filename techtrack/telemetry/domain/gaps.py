@@ -18,16 +18,18 @@ class Fill(StrEnum):
     LINEAR = "linear"
 
 
-def filled(values: Floats, starts: Ints, fill: Fill) -> Floats:
-    """Fill the NaN of one column of all buckets (``starts`` in µs, ascending); before the first value nothing is known.
+def filled(values: Floats, starts: Ints, fill: Fill, before: float = np.nan) -> Floats:
+    """Fill the NaN of one column of all buckets (``starts`` in µs, ascending); ``before`` is what came ahead of them.
 
-    A line is drawn only between two values: behind the last one nothing is known either.
+    A line is drawn only between two values: ahead of the first and behind the last one nothing is known.
     """
     known = np.flatnonzero(~np.isnan(values))
-    if fill in {Fill.NONE, Fill.NULL} or not len(known):
+    if fill in {Fill.NONE, Fill.NULL}:
         return values
     if fill is Fill.LINEAR:
+        if not len(known):
+            return values
         line = np.interp(starts, starts[known], values[known], left=np.nan, right=np.nan)
         return np.where(np.isnan(values), line, values)
     newest = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-    return np.where(newest >= 0, values[newest], np.nan)
+    return np.where(newest >= 0, values[newest], before)

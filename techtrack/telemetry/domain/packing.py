@@ -19,6 +19,8 @@ def is_dense(readings: int, codes: int, values: int) -> bool:
 
 def packed(rows: Sequence[Row]) -> list[Batch]:
     """Build as few batches from ``rows``, in their order, as stay dense."""
+    if rows and is_dense(len(rows), len(set().union(*[row.values for row in rows])), 0):
+        return [Batch.of(rows)]
     batches, start, codes, values = [], 0, set[str](), 0
     for index, row in enumerate(rows):
         wider = codes if row.values.keys() <= codes else codes | row.values.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ class Kind(IntEnum):
     PATCH = 2  # a person's values for some parameters
     REMOVE = 3  # a person's deletion
     QUALITY = 4  # a stretch was marked: times hold its first and last µs, the mark itself is a row
-    FORGET = 5  # the asset was deleted, all that came before is void
+    FORGET = 5  # the asset was deleted: all of it is void, and what comes later
 
 
 class Origin(IntEnum):
@@ -63,13 +64,13 @@ class Batch:
     def of(cls, rows: Iterable[Row]) -> Batch:
         """Build the columns from rows."""
         rows = list(rows)
-        codes = dict.fromkeys(code for row in rows for code in row.values)
+        values = [row.values for row in rows]
         return cls(
-            np.fromiter((row.asset for row in rows), np.int64, len(rows)),
-            np.fromiter((row.time for row in rows), np.int64, len(rows)),
+            np.array([row.asset for row in rows], np.int64),
+            np.array([row.time for row in rows], np.int64),
             {
-                code: np.fromiter((row.values.get(code, np.nan) for row in rows), np.float64, len(rows))
-                for code in codes
+                code: np.array([one.get(code, np.nan) for one in values], np.float64)
+                for code in dict.fromkeys(chain.from_iterable(values))
             },
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,8 +20,9 @@ from techtrack.telemetry.domain.aggregation import (
 )
 from techtrack.telemetry.domain.gaps import Fill, filled
 from techtrack.telemetry.domain.reading import Floats, Ints
-from techtrack.telemetry.domain.statistics import Statistics
+from techtrack.telemetry.domain.statistics import STATISTICS, Statistics
 from techtrack.telemetry.domain.windows import Interval, edges
+from techtrack.telemetry.queries.before import newest_before
 from techtrack.telemetry.queries.subjects import Subject
 from techtrack.telemetry.queries.walking import walk
 from techtrack.telemetry.store.base import Series, Span
@@ -68,22 +71,65 @@ class SeriesBuckets:
 def history(question: Question) -> list[SeriesBuckets]:
     """Return the buckets of every series that has a usable value in the span; the asked order of parameters is kept.
 
-    The first and the last bucket hold no more than what lies in the span.
+    The first and the last bucket hold no more than what lies in the span. Where gaps are filled with what was before,
+    that may lie before the span: then a series without a value in it is there too.
 
     Raises:
         TooMuch: buckets times series, or the readings that percentiles need, are too many.
     """
     bounds = edges(question.interval, start=question.span[0], end=question.span[1], zone=question.zone)
-    starts, bounds = bounds[:-1], np.array([question.span[0], *bounds[1:-1], question.span[1]])
+    starts, bounds = bounds[:-1], bounds.copy()
+    bounds[0], bounds[-1] = question.span
     ids = [subject.id for subject in question.subjects]
-    found = store.statistics(ids, codes=question.codes, edges=bounds)
+    found = dict(store.statistics(ids, codes=question.codes, edges=bounds))
+    ahead = _ahead(question, found) if question.fill is Fill.PREVIOUS else {}
+    found |= {series: np.zeros(len(starts), STATISTICS) for series in ahead.keys() - found.keys()}
     _refuse_too_much(question, found, len(starts))
     exact = _percentiles(question, found, bounds)
     by_id = {subject.id: subject for subject in question.subjects}
     return [
-        _series(question, by_id[asset], code, (starts, bounds), found[asset, code], exact.get((asset, code), {}))
+        _series(
+            question,
+            by_id[asset],
+            code,
+            (starts, bounds),
+            found[asset, code],
+            _Beside(exact.get((asset, code), {}), ahead.get((asset, code), {})),
+        )
         for asset, code in sorted(found, key=lambda series: _order(question, series))
     ]
+
+
+class _Beside(NamedTuple):
+    """What is told of a series beside its statistics: percentiles of each bucket, and what came ahead of all."""
+
+    exact: Mapping[str, Floats]
+    ahead: Mapping[str, float]
+
+
+def _ahead(question: Question, found: Mapping[Series, Statistics]) -> dict[Series, dict[str, float]]:
+    """Return what the newest bucket before the span says, of each series whose first bucket in it is empty.
+
+    So a bucket is told the same wherever the question begins.
+    """
+    ids = [subject.id for subject in question.subjects]
+    told = {series for series, statistics in found.items() if statistics["count"][0]}
+    buckets: dict[Span, list[Series]] = defaultdict(list)
+    for series, at in newest_before(ids, codes=question.codes, at=question.span[0], but=told).items():
+        start, end = edges(question.interval, start=at, end=at + 1, zone=question.zone).tolist()
+        buckets[start, min(end, question.span[0])].append(series)
+    said = {}
+    for bucket, inside in buckets.items():
+        bounds = np.array(bucket)
+        there = store.statistics({asset for asset, _ in inside}, codes=question.codes, edges=bounds)
+        there = {series: there[series] for series in inside}
+        _refuse_too_much(question, there, 1)
+        exact = _percentiles(question, there, bounds)
+        for series, one in there.items():
+            own = exact.get(series, {})
+            names = [name for name in question.statistics if name != COMPLETENESS]
+            said[series] = {name: float((own[name] if name in own else statistic(name, one))[0]) for name in names}
+    return said
 
 
 def _order(question: Question, series: Series) -> tuple[int, int, str]:
@@ -111,9 +157,9 @@ def _series(
     code: str,
     at: tuple[Ints, Ints],
     found: Statistics,
-    exact: Mapping[str, Floats],
+    beside: _Beside,
 ) -> SeriesBuckets:
-    starts, bounds = at
+    (starts, bounds), exact = at, beside.exact
     lengths = np.diff(np.minimum(bounds, question.now))
     whole = completeness(found["count"].sum(keepdims=True), lengths.sum(keepdims=True), subject.expected)[0]
     # A slice where all are shown: it copies nothing.
@@ -129,7 +175,7 @@ def _series(
         values = exact[name][shown] if name in exact else statistic(name, found)
         if name in exact and (gone := int(np.isnan(values[found["count"] > 0]).sum())):
             notes[name] = f"{gone} buckets have none: their raw readings are no longer kept, or cannot be read"
-        columns[name] = filled(values, starts, question.fill)
+        columns[name] = filled(values, starts, question.fill, beside.ahead.get(name, np.nan))
     return SeriesBuckets(
         subject, code, starts, found["count"], columns, None if np.isnan(whole) else float(whole), notes
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -45,7 +46,7 @@ def units(series: Iterable[tuple[Subject, str]]) -> dict[tuple[int, str], str]:
     return {(asset, code): unit or shared.get(code, "") for (asset, code), unit in found.items()}
 
 
-def units_of_types(type_ids: set[int | None], codes: set[str]) -> dict[tuple[int | None, str], str]:
+def units_of_types(type_ids: AbstractSet[int | None], codes: Collection[str]) -> dict[tuple[int | None, str], str]:
     """Return the unit of each code for each type, by the same rule."""
     known = [type_id for type_id in type_ids if type_id is not None]
     types = AssetType.objects.filter(pk__in=known).order_by().values_list("pk", "parameters") if known else ()
@@ -59,7 +60,7 @@ def _declared(parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {str(entry.get("code")): str(entry.get("unit") or "") for entry in parameters}
 
 
-def _shared(codes: set[str]) -> dict[str, str]:
+def _shared(codes: Collection[str]) -> dict[str, str]:
     rows = Parameter.objects.filter(code__in=codes).order_by().values_list("code", "unit") if codes else ()
     return dict(rows)
 

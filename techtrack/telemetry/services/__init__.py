@@ -24,6 +24,7 @@ from techtrack.telemetry.services.ingest import (
     know,
 )
 from techtrack.telemetry.services.log import advance, begin, wait_until_consumed
+from techtrack.telemetry.services.room import make_room
 from techtrack.telemetry.services.runs import (
     OneAtATime,
     ask_for_run,
@@ -60,6 +61,7 @@ __all__ = [
     "ingest_document",
     "ingest_items",
     "know",
+    "make_room",
     "mark_quality",
     "remove",
     "report_run",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from prometheus_client import Counter
 
 from techtrack.accounts.domain.access import Access, Role
@@ -15,13 +15,14 @@ from techtrack.assets import queries as assets
 from techtrack.core import events
 from techtrack.core.clock import to_micros
 from techtrack.core.errors import Fault, Invalid, NotFound
-from techtrack.core.reconnecting import reconnecting
+from techtrack.core.reconnecting import leave_if_ended, reconnecting
 from techtrack.telemetry.domain import packing
 from techtrack.telemetry.domain.items import Document, Item, read_document
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
 from techtrack.telemetry.events import SegmentAppended
 from techtrack.telemetry.services import learning
 from techtrack.telemetry.services.checks import Known, against_rules, check_columns, repeats
+from techtrack.telemetry.store.backlog import backlog
 from techtrack.telemetry.store.base import Packed
 from techtrack.telemetry.store.database import store
 from techtrack.telemetry.store.segments import LANE
@@ -119,11 +120,27 @@ def check_document(*, data: Any, name: str, kind: str | None, by: Access, now: d
 
 
 def commit(*, groups: Sequence[Checked], now: datetime, origin: Origin = Origin.LIVE) -> int:
-    """Commit checked readings in one transaction, in their order; return the position of the last segment."""
+    """Commit checked readings in one transaction, in their order; return the position of the last segment.
+
+    Raises:
+        LogIsFull: nobody folds the log, and it has grown too long; nothing was stored.
+    """
+    backlog.refuse()
     # All that can be done without the lock is done before it is taken.
     batches = packing.joined(list(_batches(groups)))
     packed = [store.packed(batch) for batch in batches]
     pairs = learning.unseen((checked.batches, checked.rows, checked.known) for checked in groups)
+    if len(packed) == 1 and not pairs and store.appends_at_once and not connection.in_atomic_block:
+        # A statement is a transaction: no ways there and back for BEGIN and COMMIT, while others wait for the head.
+        leave_if_ended()
+        positions = [write(packed[0], Kind.READINGS, origin, now)]
+    else:
+        positions = _written(packed, pairs, origin, now)
+    STORED.inc(sum(map(len, batches)))
+    return positions[-1] if positions else 0
+
+
+def _written(packed: Sequence[Packed], pairs: set[learning.Pair], origin: Origin, now: datetime) -> list[int]:
     positions: list[int] = []
 
     def write_all() -> None:
@@ -134,8 +151,7 @@ def commit(*, groups: Sequence[Checked], now: datetime, origin: Origin = Origin.
 
     # Once the last is written COMMIT may have come through: nobody knows, and it must not be done twice.
     reconnecting(write_all, is_undone=lambda: len(positions) < len(packed))
-    STORED.inc(sum(map(len, batches)))
-    return positions[-1] if positions else 0
+    return positions
 
 
 def _batches(groups: Iterable[Checked]) -> Iterator[Batch]:
@@ -150,7 +166,7 @@ def _batches(groups: Iterable[Checked]) -> Iterator[Batch]:
 
 
 def write(batch: Batch | Packed, kind: Kind, origin: Origin, now: datetime) -> int:
-    """Append to the log and tell it; called inside a transaction, as late as possible."""
+    """Append to the log and tell it; inside a transaction as late as possible, or else alone."""
     position = store.append(batch, kind=kind, origin=origin, now=now)
     events.publish(SegmentAppended(lane=LANE, position=position))
     return position

@@ -42,14 +42,14 @@ _memory = _Memory()
 def unseen(groups: Iterable[tuple[Sequence[Batch], Sequence[Row], Known]]) -> set[Pair]:
     """Return what is new in batches and rows, given with what is known of their assets; asks no database."""
     _memory.refresh()
-    before, found = _memory.pairs, set[Pair]()
+    before, found, shapes = _memory.pairs, set[Pair](), set[tuple[int | None, tuple[str, ...]]]()
     for batches, rows, known in groups:
         for batch in batches:
             found |= _seen(batch, known, before)
         for row in rows:
-            type_id = known.types[row.asset]
-            found.update([(type_id, code) for code in row.values if (type_id, code) not in before])
-    return found
+            # Machines of a type send the same codes, all of them.
+            shapes.add((known.types[row.asset], tuple(row.values)))
+    return found | {(type_id, code) for type_id, codes in shapes for code in codes} - before
 
 
 def learn(pairs: set[Pair], now: datetime) -> None:

@@ -61,7 +61,7 @@ class Store(Protocol):
         """Lay ``mark`` over what is there and what will come late; returns its position."""
 
     def forget(self, asset: int, *, now: datetime) -> int:
-        """Make all readings and marks of ``asset`` void for good; returns the position of that."""
+        """Make all of ``asset`` void for good, and what still arrives of it; returns the position of that."""
 
     def readings(
         self, assets: Iterable[int], *, span: Span = FOREVER, codes: Sequence[str] = ()

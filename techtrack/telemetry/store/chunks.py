@@ -10,7 +10,7 @@ from itertools import groupby, islice
 import numpy as np
 
 from techtrack.telemetry.domain.quality import Mark, Quality
-from techtrack.telemetry.domain.reading import Ints, Readings
+from techtrack.telemetry.domain.reading import Readings
 from techtrack.telemetry.models import Chunk
 from techtrack.telemetry.store import damage
 from techtrack.telemetry.store.base import Span
@@ -80,9 +80,6 @@ def opened(asset: int, hour: int, through: int, payload: bytes, codes: Sequence[
 
 def composed(stored: Sequence[Stored], overlay: Overlay, view: View) -> Readings:
     """Lay what is behind the watermark over the chunks of one asset, each position once."""
-    if forgotten := overlay.forgotten:
-        stored = [chunk for chunk in stored if chunk.through >= forgotten]
-        overlay = overlay.behind(forgotten)
     # A compactor is at work: these chunks hold more of the log than the watermark says.
     ahead = [chunk for chunk in stored if chunk.through > view.floor]
     if overlay and ahead:
@@ -123,13 +120,6 @@ def marks_of(assets: Iterable[int]) -> Mapping[int, tuple[Mark, ...]]:
             mark = Mark(asset, code or None, start, end, Quality(quality))
             found[asset] = (*found.get(asset, ()), mark)
     return found
-
-
-def runs(hours: Ints) -> Iterator[Span]:
-    """Give the spans of time that ascending hours make up, neighbours joined."""
-    if len(hours):
-        for run in np.split(hours, np.flatnonzero(np.diff(hours) > 1) + 1):
-            yield int(run[0]) * HOUR, (int(run[-1]) + 1) * HOUR
 
 
 def parts(items: Iterable[int], size: int = AT_ONCE) -> Iterator[list[int]]:

@@ -19,8 +19,10 @@ from techtrack.telemetry.models import (
     Correction,
     Damage,
     DayRollup,
+    Forgotten,
     Latest,
     LogConsumer,
+    QualityMark,
     Rollup,
     Segment,
     Upkeep,
@@ -30,7 +32,7 @@ from techtrack.telemetry.store.encoding import encode_chunks, pack_hours
 from techtrack.telemetry.store.folding import Fold, Group
 from techtrack.telemetry.store.segments import LANE, STORE
 from techtrack.telemetry.store.sql import execute
-from techtrack.telemetry.store.tail import HOUR, Overlay, View
+from techtrack.telemetry.store.tail import HOUR, View
 
 # An hour that has closed is left open for what comes late.
 LATE = timedelta(minutes=2)
@@ -59,9 +61,11 @@ def compact(now: datetime, *, force: bool = False) -> int | None:
     floor = segments.watermark()
     if not (force or is_due(floor, now)):
         return None
-    view = _stretch(floor)
+    view = _stretch(floor, segments.head() if force else _whole_hours(floor))
     if view.position == floor:
         return None
+    # Also what came after the end of its asset, from somebody who did not know of it yet.
+    view = view.without(segments.forgotten())
     _forget(view)
     for group in Fold(view).groups(GROUP):
         _write(group, view, now)
@@ -100,10 +104,27 @@ def sweep() -> int:
     return deleted
 
 
-def _stretch(floor: int) -> View:
-    """Decode the log from the watermark on, as much as one fold takes."""
+def _whole_hours(floor: int) -> int:
+    """Return the position up to which to fold: before the segments of the newest hour, if they are less than half.
+
+    What is folded of an hour that goes on is written again with the rest of it.
+    """
+    waiting = Segment.objects.filter(lane=LANE, position__gt=floor).order_by("position")
+    found = waiting.values_list("position", "readings", "first_at", "last_at", "kind")
+    rows = np.array(list(found), np.int64).reshape(-1, 5)
+    positions, readings, first_at, last_at, kinds = rows.T
+    if not len(rows) or (kinds != Kind.READINGS).any():
+        return segments.head()
+    ahead = np.flatnonzero(first_at // HOUR >= last_at.max() // HOUR)
+    cut = int(ahead[0]) if len(ahead) else len(rows)
+    whole = 2 * readings[:cut].sum() >= readings.sum()
+    return int(positions[cut - 1] if cut and whole else positions[-1])
+
+
+def _stretch(floor: int, last: int) -> View:
+    """Decode the log from the watermark on up to ``last``, as much as one fold takes."""
     view, room = View(floor, floor), 2 * settings.FOLD_READINGS
-    while room > 0 and (limit := _as_many_as_fit(view.position, room)):
+    while room > 0 and (limit := min(_as_many_as_fit(view.position, room), last - view.position)):
         rows = segments.fetch(after=view.position, limit=limit)
         view = view.advanced(rows)
         room = 2 * settings.FOLD_READINGS - sum(len(block) for block in view.blocks)
@@ -126,26 +147,25 @@ def _hold(floor: int) -> None:
 
 
 def _forget(view: View) -> None:
-    for asset, specials in view.specials.items():
-        if forgotten := Overlay([], specials).forgotten:
-            while _forget_some(asset, forgotten, view.floor):
-                pass
+    rows = Forgotten.objects.filter(position__gt=view.floor, position__lte=view.position)
+    for asset in list(rows.values_list("asset_id", flat=True)):
+        while _forget_some(asset, view.floor):
+            pass
 
 
 @transaction.atomic
-def _forget_some(asset: int, forgotten: int, floor: int) -> bool:
+def _forget_some(asset: int, floor: int) -> bool:
     """Delete the next hours of an asset that has ended, and what else is kept of it; says whether there may be more."""
     _hold(floor)
     for model in (Chunk, Rollup):
-        rows: QuerySet[Any] = model.objects.filter(asset_id=asset, through__lt=forgotten)
+        rows: QuerySet[Any] = model.objects.filter(asset_id=asset)
         hours = list(rows.order_by("hour").values_list("hour", flat=True)[:FORGOTTEN])
         rows.filter(hour__in=hours).delete()
         if len(hours) == FORGOTTEN:
             return True
-    Latest.objects.filter(asset_id=asset, through__lt=forgotten).delete()
-    Correction.objects.filter(asset_id=asset, position__lt=forgotten).delete()
-    DayRollup.objects.filter(asset_id=asset).delete()
-    Upkeep.objects.filter(asset_id=asset).delete()
+    kept: list[Any] = [Latest, DayRollup, Upkeep, Correction, QualityMark, Damage]
+    for model in kept:
+        model.objects.filter(asset_id=asset).delete()
     return False
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from techtrack.telemetry.domain.quality import Mark
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings
 from techtrack.telemetry.domain.statistics import Statistics
-from techtrack.telemetry.models import QualityMark
+from techtrack.telemetry.models import Forgotten, QualityMark
 from techtrack.telemetry.store import chunks, latest, rollups, segments
 from techtrack.telemetry.store.base import LatestValue, LogEntry, Packed, Series, Span
 from techtrack.telemetry.store.latest import Newest
@@ -31,6 +31,11 @@ class DatabaseStore:
     def __init__(self) -> None:
         self._tail = Tail()
         self._open = threading.local()
+
+    @property
+    def appends_at_once(self) -> bool:
+        """Whether an append is one statement, which needs no transaction around it."""
+        return connection.vendor == "postgresql"
 
     def packed(self, batch: Batch) -> Packed:
         return segments.packed(batch)
@@ -55,14 +60,16 @@ class DatabaseStore:
     def forget(self, asset: int, *, now: datetime) -> int:
         QualityMark.objects.filter(asset_id=asset).delete()
         end = Batch(np.array([asset]), np.array([0]), {})
-        return segments.append(end, kind=Kind.FORGET, origin=Origin.LIVE, now=now)
+        position = segments.append(end, kind=Kind.FORGET, origin=Origin.LIVE, now=now)
+        # Whoever has taken the asset for there a moment ago may still send: that is dropped for good too.
+        Forgotten.objects.update_or_create(asset_id=asset, defaults={"position": position})
+        return position
 
     def readings(
         self, assets: Iterable[int], *, span: Span = FOREVER, codes: Sequence[str] = ()
     ) -> dict[int, Readings]:
-        ids = sorted(set(assets))
         with self.picture() as view:
-            return chunks.readings(view, ids, span, codes)
+            return chunks.readings(view, view.alive(assets), span, codes)
 
     def latest(self, assets: Iterable[int]) -> dict[int, dict[str, LatestValue]]:
         return {
@@ -82,12 +89,11 @@ class DatabaseStore:
 
     def statistics(self, assets: Iterable[int], *, codes: Sequence[str], edges: Ints) -> dict[Series, Statistics]:
         with self.picture() as view:
-            return rollups.statistics(view, sorted(set(assets)), codes, edges)
+            return rollups.statistics(view, view.alive(assets), codes, edges)
 
     def extent(self, assets: Iterable[int]) -> Span | None:
-        ids = sorted(set(assets))
         with self.picture() as view:
-            return latest.extent(view, ids)
+            return latest.extent(view, view.alive(assets))
 
     def head(self) -> int:
         return segments.head()

@@ -182,10 +182,15 @@ def _rows(asset: int, codes: Sequence[str], statistics: Statistics, bounds: Ints
 def _write(revisions: Mapping[int, int], rows: Mapping[int, Sequence[Row]], days_to: int, next_at: int) -> None:
     """Write the days of the assets that have not changed since the claim; the others are made anew."""
     upkeep.hold()
+    without: dict[int, list[int]] = {}
     for asset, revision in revisions.items():
-        same = Upkeep.objects.filter(pk=asset, revision=revision)
-        if same.update(days_to=days_to, next_at=next_at):
-            execute(_UPSERT_DAY, list(rows.get(asset, ())))
+        if not rows.get(asset):
+            without.setdefault(revision, []).append(asset)
+        elif Upkeep.objects.filter(pk=asset, revision=revision).update(days_to=days_to, next_at=next_at):
+            execute(_UPSERT_DAY, rows[asset])
+    # Where no day has closed, or none has a value, there is only to say how far it was looked.
+    for revision, assets in without.items():
+        Upkeep.objects.filter(pk__in=assets, revision=revision).update(days_to=days_to, next_at=next_at)
 
 
 _UPSERT_DAY = """

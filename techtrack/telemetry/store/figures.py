@@ -11,6 +11,7 @@ from django.db.models import Min, Sum
 
 from techtrack.telemetry.models import Chunk, Damage, DayRollup, Latest, LogConsumer, Rollup, Segment
 from techtrack.telemetry.store import days, segments
+from techtrack.telemetry.store.backlog import is_too_much
 from techtrack.telemetry.store.segments import LANE, STORE
 
 TABLES: dict[str, Any] = {"log": Segment, "chunks": Chunk, "rollups": Rollup, "days": DayRollup, "latest": Latest}
@@ -25,6 +26,11 @@ class Lag:
     segments: int
     readings: int
     since: datetime | None
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether no more readings are taken in until some of it is folded."""
+        return is_too_much(self.segments, self.readings)
 
 
 @dataclass(frozen=True, slots=True)

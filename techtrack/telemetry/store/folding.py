@@ -77,7 +77,7 @@ class Fold:
 
     def __init__(self, view: View) -> None:
         self._specials = view.specials
-        self._rows = _sorted(_alive(view))
+        self._rows = _sorted(_joined(view.blocks))
         self._floor = view.floor
         self.targets = sorted([*_targets(self._rows), *self._others()])
 
@@ -94,7 +94,7 @@ class Fold:
         wanted = set()
         for asset, specials in self._specials.items():
             overlay = Overlay([], specials)
-            wanted |= {(asset, hour) for hour in overlay.behind(overlay.forgotten).hours().tolist()}
+            wanted |= {(asset, hour) for hour in overlay.hours().tolist()}
             for span in overlay.marked():
                 first, last = chunks.hours_of(span)
                 rows = Chunk.objects.filter(asset_id=asset, hour__gte=first, hour__lte=last)
@@ -127,7 +127,7 @@ class Fold:
         if chunk is None and not specials and target.ordered:
             return Readings(rows.times, rows.whole())
         overlay = Overlay([rows] if len(rows) else [], tuple(self._of_hour(specials, target.hour)))
-        overlay = overlay.behind(max(overlay.forgotten, chunk.through if chunk else -1))
+        overlay = overlay.behind(chunk.through) if chunk else overlay
         if not overlay:
             return None
         return _present(overlay.laid_over(chunk.readings if chunk else Readings()))
@@ -139,14 +139,10 @@ class Fold:
                 yield special
 
 
-def _alive(view: View) -> Block:
-    """Join the blocks, without what came before the end of its asset."""
+def _joined(blocks: Sequence[Block]) -> Block:
     rows = EMPTY
-    for block in view.blocks:
+    for block in blocks:
         rows = block if rows is EMPTY else rows.joined(block)
-    for asset, specials in view.specials.items():
-        if forgotten := Overlay([], specials).forgotten:
-            rows = rows.take((rows.assets != asset) | (rows.positions > forgotten))
     return rows
 
 

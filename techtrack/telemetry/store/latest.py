@@ -16,10 +16,12 @@ from techtrack.telemetry.store import chunks
 from techtrack.telemetry.store.base import Span
 from techtrack.telemetry.store.encoding import Corrupt, pack_latest, unpack_latest
 from techtrack.telemetry.store.sql import among, ask
-from techtrack.telemetry.store.tail import CORRECTIONS, HOUR, NEVER, Block, Overlay, View
+from techtrack.telemetry.store.tail import CORRECTIONS, HOUR, NEVER, Block, View
 
 AT_ONCE = 500
 NO_FIRST = FOREVER[1]
+# So many hours of an asset are decoded at a time: some days, or all of a year where it speaks once a day.
+MOST_HOURS = 128
 _LATEST = """
 SELECT codes, asset_id, corrected_at, first_at, payload FROM telemetry_latest WHERE asset_id {} ORDER BY codes
 """
@@ -83,6 +85,12 @@ class Newest:
             times, numbers = self.column(code)
             times[place], numbers[place] = values.get(code, (NEVER, np.nan))
 
+    def clear(self, asset: int) -> None:
+        """Say that there is nothing of one asset."""
+        self.put(asset, {})
+        self.first_at[np.searchsorted(self.assets, asset)] = NO_FIRST
+        self.doubtful.discard(asset)
+
     def of_each(self) -> dict[int, Values]:
         """Give it by asset; assets without any value are absent."""
         found: dict[int, Values] = {asset: {} for asset in self.assets.tolist()}
@@ -111,7 +119,9 @@ def overlaid(view: View, assets: Sequence[int]) -> Newest:
     newest = stored(assets)
     for block in view.blocks:
         newest.lay_over(block)
-    for asset in view.specials.keys() & set(newest.assets.tolist()) if view.specials else ():
+    for asset in view.forgotten & set(newest.assets.tolist()) if view.forgotten else ():
+        newest.clear(asset)
+    for asset in view.specials.keys() & set(view.alive(newest.assets.tolist())) if view.specials else ():
         newest.doubtful.add(asset)
         place = int(np.searchsorted(newest.assets, asset))
         oldest = min(int(special.batch.times.min()) for special in view.specials[asset])
@@ -153,19 +163,25 @@ def extent(view: View, assets: Sequence[int]) -> Span | None:
 
 
 def looked_up(view: View, asset: int, codes: Iterable[str], bounds: Span | None) -> Values:
-    """Find the newest values among the readings themselves, from the newest stretch in ``bounds`` back."""
+    """Find the newest values among the readings themselves, from the newest hours in ``bounds`` back."""
     missing, found = set(codes), Values()
-    start, width = (bounds[1] if bounds else 0), 2 * HOUR
+    start, hours = (bounds[1] if bounds else 0), 2
     while bounds and missing and start > bounds[0]:
-        end, start = start, max(start - width, bounds[0])
+        end, start = start, max(_back(asset, start, hours), bounds[0])
         readings = chunks.readings(view, [asset], (start, end)).get(asset, Readings())
         for code in missing & readings.columns.keys():
             times, values = readings.series(code)
             if len(times):
                 found[code] = (int(times[-1]), float(values[-1]))
         missing -= found.keys()
-        width *= 2
+        hours = min(2 * hours, MOST_HOURS)
     return found
+
+
+def _back(asset: int, end: int, hours: int) -> int:
+    """Return the time from which on an asset has so many chunks before ``end``; ``NEVER`` where it has fewer."""
+    rows = Chunk.objects.filter(asset_id=asset, hour__lte=chunks.hours_of((end - 1, end))[1]).order_by("-hour")
+    return next(iter(rows.values_list("hour", flat=True)[hours - 1 : hours]), NEVER // HOUR) * HOUR
 
 
 class Row(NamedTuple):
@@ -198,9 +214,8 @@ def folded(view: View) -> Iterator[list[Row]]:
 
 
 def _row(asset: int, view: View, first: int, corrected_at: int, values: Values) -> Row:
-    overlay = Overlay([], view.specials.get(asset, ()))
-    alive = overlay.behind(overlay.forgotten).specials
-    times = [int(special.batch.times.max()) for special in alive if special.kind in CORRECTIONS]
+    specials = view.specials.get(asset, ())
+    times = [int(special.batch.times.max()) for special in specials if special.kind in CORRECTIONS]
     last = max([corrected_at, *times])
     codes = sorted(values)
     packed = pack_latest(

@@ -25,6 +25,7 @@ class MemoryStore:
         self._locked: dict[tuple[int, int], set[str] | None] = {}
         self._marks: list[Mark] = []
         self._log: list[LogEntry] = []
+        self._forgotten: set[int] = set()
 
     def packed(self, batch: Batch) -> Packed:
         return Packed(batch, b"")
@@ -32,7 +33,8 @@ class MemoryStore:
     def append(self, batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
         batch = batch.batch if isinstance(batch, Packed) else batch
         for row in batch.rows():
-            self._write(row, kind)
+            if row.asset not in self._forgotten:
+                self._write(row, kind)
         return self._logged(batch, kind, origin)
 
     def mark(self, mark: Mark, *, now: datetime) -> int:
@@ -41,6 +43,7 @@ class MemoryStore:
         return self._logged(batch, Kind.QUALITY, Origin.LIVE)
 
     def forget(self, asset: int, *, now: datetime) -> int:
+        self._forgotten.add(asset)
         self._values.pop(asset, None)
         self._locked = {place: lock for place, lock in self._locked.items() if place[0] != asset}
         self._marks = [mark for mark in self._marks if mark.asset != asset]

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
 from techtrack.assets.models import Asset
 from techtrack.core.clock import to_micros
-from techtrack.telemetry.models import Chunk, Correction, Latest, Upkeep
+from techtrack.telemetry.models import Chunk, Correction, Damage, Latest, Upkeep
 from techtrack.telemetry.store import chunks, upkeep
 from techtrack.telemetry.store.days import midnights
 from techtrack.telemetry.store.rollups import SHORTEST_DAY
@@ -23,9 +24,8 @@ HOURS = 500
 
 
 class _Kept(NamedTuple):
-    """How far back the raw readings of an asset go: not beyond ``start`` (a local midnight), but for hour ``cut``."""
+    """How far back raw readings go: not beyond ``start`` (a local midnight), but for the hour ``cut``."""
 
-    asset: int
     start: int
     cut: int | None
 
@@ -63,12 +63,14 @@ def _drop(asset: int, cutoff: int) -> int:
     kept = _kept(asset, cutoff)
     if kept is None:
         return 0
-    rows = Chunk.objects.filter(asset_id=asset, hour__lt=kept.start // HOUR)
-    if kept.cut is not None:
-        rows = rows.exclude(hour=kept.cut)
+    # The hour in which the last of the dropped days begins is shared with a day that may still change.
+    old = Q(asset_id=asset, hour__lt=kept.start // HOUR) & ~Q(hour=kept.cut)
+    rows = Chunk.objects.filter(old)
     hours = list(rows.order_by("hour").values_list("hour", flat=True)[:HOURS])
     more = len(hours) == HOURS
     Upkeep.objects.filter(pk=asset).update(raw_from=(hours[-1] + 1) * HOUR if more else kept.start)
+    # What was set aside goes as well; that it was stays known, since statistics lack it.
+    Damage.objects.filter(old).exclude(payload=b"").update(payload=b"")
     if hours:
         rows.filter(hour__lte=hours[-1]).delete()
         # Corrections hold raw values; marks of quality stay, since they tell why a rollup left values out.
@@ -85,8 +87,7 @@ def _kept(asset: int, cutoff: int) -> _Kept | None:
         return None
     last = min(cutoff, row[1])
     before, start = _midnights(zone, last)
-    # The hour in which the last of the dropped days begins is shared with a day that may still change.
-    return _Kept(asset, start, before // HOUR if before % HOUR else None)
+    return _Kept(start, before // HOUR if before % HOUR else None)
 
 
 def _midnights(zone: str, at: int) -> tuple[int, int]:

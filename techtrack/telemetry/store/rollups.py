@@ -6,7 +6,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, compress, groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from techtrack.telemetry.domain.statistics import STATISTICS, Statistics, betwee
 from techtrack.telemetry.store import chunks
 from techtrack.telemetry.store.base import Series, Span
 from techtrack.telemetry.store.encoding import Corrupt, unpack_days, unpack_hours
+from techtrack.telemetry.store.spans import NONE, Spans
 from techtrack.telemetry.store.sql import among, ask
 from techtrack.telemetry.store.tail import HOUR, Overlay, View
 
@@ -41,7 +43,7 @@ class _Sought:
     codes: frozenset[str]  # what is asked for, all where empty
     raw: bool  # all of it
     gaps: list[Span]  # what no day covers
-    changed: set[int]  # hours that the log changes, or whose rollup cannot be read
+    changed: Spans  # hours that the log changes, or whose rollup cannot be read
     cut: set[int]  # hours in which an edge lies, or a day begins or ends beside a gap
     spare: dict[int, tuple[str, bytes]] = field(default_factory=dict)  # rollups of hours that are cut
     found: dict[str, list[Statistics]] = field(default_factory=lambda: defaultdict(list))
@@ -60,13 +62,10 @@ class _Sought:
         """Give the stretches to read raw."""
         if self.raw:
             return tuple(self.gaps)
-        runs = list(chunks.runs(np.array(sorted(self.changed | self.cut), np.int64)))
-        return tuple(
-            (max(start, gap[0]), min(end, gap[1]))
-            for gap in self.gaps
-            for start, end in runs
-            if start < gap[1] and end > gap[0]
-        )
+        if not len(self.changed) and not self.cut:
+            return ()
+        wanted = self.changed | Spans.of_hours(np.array(sorted(self.cut), np.int64))
+        return tuple(wanted.within(Spans.of(self.gaps)).each())
 
     def between(self, code: str, edges: Ints) -> Statistics:
         """Merge what is found of a parameter."""
@@ -104,15 +103,17 @@ def statistics(
 
 def _sought(overlay: Overlay, edges: Ints, codes: frozenset[str]) -> _Sought:
     span = (int(edges[0]), int(edges[-1]))
-    changed = set(overlay.hours().tolist())
-    for start, end in overlay.marked():
-        first, last = chunks.hours_of((max(start, span[0]), min(end, span[1])))
-        changed.update(range(first, last + 1))
+    changed = NONE
+    if overlay:
+        marked = (chunks.hours_of((max(start, span[0]), min(end, span[1]))) for start, end in overlay.marked())
+        changed = Spans.of_hours(overlay.hours()) | Spans.of(
+            (first * HOUR, (last + 1) * HOUR) for first, last in marked
+        )
     hours = edges[edges % HOUR != 0] // HOUR
     # Without repetitions, and without numpy's unique: that hashes, where these ascend.
     cut = set(hours[np.diff(hours, prepend=hours[:1] - 1) != 0].tolist())
     first, last = chunks.hours_of(span)
-    raw = bool(overlay.forgotten) or 2 * len(cut) > last - first + 1
+    raw = 2 * len(cut) > last - first + 1
     return _Sought(overlay, codes, raw, [span], changed, cut)
 
 
@@ -121,21 +122,20 @@ def _take_days(sought: Mapping[int, _Sought], edges: Ints) -> None:
     for part in chunks.parts(ids):
         condition, params = among(part)
         found = ask(_DAYS.format(condition), *params, int(edges[0]), int(edges[-1]))
-        for asset, group in groupby(found, key=lambda row: row[0]):
+        for asset, group in groupby(found, key=itemgetter(0)):
             _take_days_of(sought[asset], list(group), edges)
 
 
 def _take_days_of(one: _Sought, rows: list[Any], edges: Ints) -> None:
-    starts, ends = (np.fromiter((row[index] for row in rows), np.int64, len(rows)) for index in (2, 3))
+    starts, ends = (np.fromiter(map(itemgetter(index), rows), np.int64, len(rows)) for index in (2, 3))
     usable = np.searchsorted(edges, starts, "right") == np.searchsorted(edges, ends, "left")
-    for hour in one.changed:
-        usable &= (ends <= hour * HOUR) | (starts >= (hour + 1) * HOUR)
+    usable &= ~one.changed.touch(starts, ends)
     # Days of a zone that the site has left may lie across others: of two that overlap the first one counts.
     usable[1:] &= starts[1:] >= np.maximum.accumulate(np.where(usable, ends, starts))[:-1]
     days = []
-    for codes, group in groupby((row for row, good in zip(rows, usable.tolist(), strict=True) if good), _codes_of):
+    for codes, group in groupby(compress(rows, usable.tolist()), itemgetter(1)):
         days += _add_days(one, codes.split(), list(group))
-    one.gaps = _gaps([(row[2], row[3]) for row in days], one.gaps[0])
+    one.gaps = _gaps(list(map(itemgetter(2, 3), days)), one.gaps[0])
     ends_of_gaps = np.array(one.gaps, np.int64).reshape(-1)
     one.cut |= set((ends_of_gaps[ends_of_gaps % HOUR != 0] // HOUR).tolist())
 
@@ -145,12 +145,8 @@ def _add_days(one: _Sought, names: Sequence[str], rows: list[Any]) -> list[Any]:
     return _unpacked(one, only, rows, lambda some: unpack_days(_payloads(some), len(names))[:, [*only.values()]])
 
 
-def _codes_of(row: Any) -> str:
-    return str(row[1])
-
-
 def _payloads(rows: Iterable[Any]) -> list[bytes]:
-    return [bytes(row[-1]) for row in rows]
+    return list(map(bytes, map(itemgetter(-1), rows)))
 
 
 def _unpacked(
@@ -169,9 +165,8 @@ def _unpacked(
 
 
 def _gaps(days: list[Span], span: Span) -> list[Span]:
-    starts = [span[0], *(end for _, end in days)]
-    ends = [*(start for start, _ in days), span[1]]
-    return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+    bounds = np.array([span[0], *chain.from_iterable(days), span[1]], np.int64).reshape(-1, 2)
+    return [(start, end) for start, end in bounds[bounds[:, 0] < bounds[:, 1]].tolist()]
 
 
 def _take_hours(sought: Mapping[int, _Sought]) -> None:
@@ -188,11 +183,14 @@ def _take_hours_of(sought: Mapping[int, _Sought], assets: list[int], span: Span)
     first, last = chunks.hours_of(span)
     condition, params = among(assets)
     found = ask(_HOURS.format(condition), *params, first, last)
-    for (asset, codes), group in groupby(found, key=lambda row: row[:2]):
+    for (asset, codes), group in groupby(found, key=itemgetter(0, 1)):
         one, whole = sought[asset], list(group)
-        if one.cut or one.changed:
+        if one.cut:
             one.spare |= {row[2]: (codes, bytes(row[3])) for row in whole if row[2] in one.cut}
-            whole = [row for row in whole if row[2] not in one.cut and row[2] not in one.changed]
+            whole = [row for row in whole if row[2] not in one.cut]
+        if len(one.changed):
+            changed = one.changed.touch_hours(_hours(whole)).tolist()
+            whole = [row for row, gone in zip(whole, changed, strict=True) if not gone]
         if whole and codes:
             _add_hours(one, codes.split(), whole)
 
@@ -201,13 +199,17 @@ def _add_hours(one: _Sought, names: Sequence[str], rows: list[Any]) -> None:
     only = one.wanted(names)
 
     def unpack(some: list[Any]) -> Statistics:
-        hours = np.fromiter((row[2] for row in some), np.int64, len(some))
-        return unpack_hours(_payloads(some), hours, len(names), only=[*only.values()])
+        return unpack_hours(_payloads(some), _hours(some), len(names), only=[*only.values()])
 
     kept = _unpacked(one, only, list(rows), unpack)
     if len(kept) < len(rows):
         # What a rollup cannot tell any more its readings do.
-        one.changed |= {row[2] for row in rows} - {row[2] for row in kept}
+        lost = {row[2] for row in rows} - {row[2] for row in kept}
+        one.changed |= Spans.of_hours(np.array(sorted(lost), np.int64))
+
+
+def _hours(rows: Sequence[Any]) -> Ints:
+    return np.fromiter(map(itemgetter(2), rows), np.int64, len(rows))
 
 
 def _take_raw(sought: Mapping[int, _Sought], view: View, edges: Ints) -> None:
@@ -252,8 +254,9 @@ def _add_raw(one: _Sought, readings: Readings, edges: Ints, spans: Sequence[Span
 
 def _add_spare(one: _Sought, hours: set[int], spans: Sequence[Span]) -> None:
     """Count an hour that an edge cuts, and of which only the rollup is left, where its first value lies."""
-    for hour, (codes, payload) in one.spare.items():
-        if hour in hours or hour in one.changed or not codes:
+    changed = one.changed.touch_hours(np.fromiter(one.spare, np.int64, len(one.spare)))
+    for (hour, (codes, payload)), gone in zip(one.spare.items(), changed.tolist(), strict=True):
+        if hour in hours or gone or not codes:
             continue
         try:
             found = unpack_hours([payload], np.array([hour]), len(codes.split()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
@@ -12,14 +13,14 @@ AT_ONCE = 500
 
 def ask(statement: str, *params: Any) -> list[tuple[Any, ...]]:
     """Return all rows of a statement, which is ours; what comes from outside goes into ``params``."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, params)
         return list(cursor.fetchall())
 
 
 def stream(statement: str, *params: Any) -> Iterator[tuple[Any, ...]]:
     """Give the rows of a statement as they come: where there may be more than memory should hold."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, params)
         while rows := cursor.fetchmany(AT_ONCE):
             yield from rows
@@ -29,21 +30,24 @@ def execute(statement: str, rows: Sequence[Sequence[Any]]) -> int:
     """Run a statement for each of the rows; returns how many it changed."""
     if not rows:
         return 0
+    with _cursor() as cursor:
+        cursor.executemany(statement, rows)
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def _cursor() -> Iterator[Any]:
+    """Open a cursor that sends and takes bytes as they are: PostgreSQL's by way of Django spells each of them out."""
     if connection.vendor != "postgresql":
         with connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
-            return int(cursor.rowcount)
-    return _execute_binary(statement, rows)
-
-
-def _execute_binary(statement: str, rows: Sequence[Sequence[Any]]) -> int:
-    """Send bytes as they are: Django's own cursor spells each of them out in the statement."""
+            yield cursor
+        return
     import psycopg  # noqa: PLC0415 - only there where PostgreSQL is used
 
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.executemany(statement, rows)
-        return int(cursor.rowcount)
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as binary:
+        binary.format = psycopg.pq.Format.BINARY
+        yield binary
 
 
 def among(ids: Sequence[int]) -> tuple[str, list[Any]]:

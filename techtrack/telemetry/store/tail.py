@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -23,7 +23,7 @@ CORRECTIONS = {Kind.REPLACE, Kind.PATCH, Kind.REMOVE}
 
 
 class Special(NamedTuple):
-    """An entry of the log that is not a device's: a correction, a mark, the end of an asset."""
+    """An entry of the log that is not a device's: a correction, a mark."""
 
     position: int
     kind: Kind
@@ -170,12 +170,14 @@ class View:
 
     floor: int = 0
     position: int = 0
-    received_at: object = None
+    last: tuple[object, ...] = ()  # what tells the last segment from others
     blocks: tuple[Block, ...] = ()
     specials: Mapping[int, tuple[Special, ...]] = field(default_factory=dict)
     damaged: tuple[int, ...] = ()  # positions of segments that cannot be read
     marked: bool = True  # whether anybody has marked anything
     set_aside: bool = True  # whether hours of anything were set aside as damaged
+    forgotten: frozenset[int] = frozenset()  # assets that were deleted, the last of them at ``forgotten_at``
+    forgotten_at: int = 0
 
     def advanced(self, rows: Iterable[segments.Row]) -> View:
         """Add later segments."""
@@ -189,13 +191,13 @@ class View:
             blocks[-2:] = [blocks[-2].joined(blocks[-1])]
         specials = dict(self.specials)
         for entry in entries:
-            if entry.kind is not Kind.READINGS:
+            if entry.kind not in {Kind.READINGS, Kind.FORGET}:
                 for asset, part in entry.batch.by_asset():
                     specials[asset] = (*specials.get(asset, ()), Special(entry.position, entry.kind, part))
         return replace(
             self,
             position=rows[-1].position,
-            received_at=rows[-1].received_at,
+            last=rows[-1].identity,
             blocks=tuple(block for block in blocks if len(block)),
             specials=specials,
             damaged=(*self.damaged, *(entry.position for entry in entries if not len(entry.batch))),
@@ -210,6 +212,17 @@ class View:
             if (kept := tuple(special for special in found if special.position > floor))
         }
         return replace(self, floor=floor, blocks=tuple(b for b in blocks if len(b)), specials=specials)
+
+    def without(self, assets: Collection[int]) -> View:
+        """Leave out some assets."""
+        ids = np.fromiter(assets, np.int64, len(assets))
+        blocks = tuple(block.take(~np.isin(block.assets, ids)) for block in self.blocks)
+        specials = {asset: found for asset, found in self.specials.items() if asset not in assets}
+        return replace(self, blocks=tuple(block for block in blocks if len(block)), specials=specials)
+
+    def alive(self, assets: Iterable[int]) -> list[int]:
+        """Give, ascending, those of some assets that were not deleted."""
+        return sorted(set(assets) - self.forgotten)
 
     def of(self, asset: int, span: Span) -> Overlay:
         """Give what is behind the watermark for one asset in a span of time."""
@@ -232,11 +245,6 @@ class Overlay:
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.specials)
-
-    @property
-    def forgotten(self) -> int:
-        """The position at which the asset was deleted, 0 where it was not."""
-        return max((special.position for special in self.specials if special.kind is Kind.FORGET), default=0)
 
     def behind(self, position: int) -> Overlay:
         """Leave out what is not behind a position."""
@@ -295,8 +303,6 @@ def _folded(known: Readings, rows: Block, start: int, end: int) -> Readings:
 
 
 def _reaches(special: Special, span: Span) -> bool:
-    if special.kind is Kind.FORGET:
-        return True
     times = special.batch.times
     return int(times.max()) >= span[0] and int(times.min()) < span[1]
 
@@ -316,7 +322,14 @@ class Tail:
         """
         known = self._view.position
         look = segments.look(known, limit=PAGE)
-        view = replace(self._continued(look), marked=look.marked, set_aside=look.set_aside)
+        same = look.forgotten == self._view.forgotten_at
+        view = replace(
+            self._continued(look),
+            marked=look.marked,
+            set_aside=look.set_aside,
+            forgotten=self._view.forgotten if same else segments.forgotten(),
+            forgotten_at=look.forgotten,
+        )
         rows = [row for row in look.rows if row.position > known]
         if view.position != known:
             rows = segments.fetch(after=view.position, limit=PAGE)
@@ -329,10 +342,7 @@ class Tail:
 
     def _continued(self, look: segments.Look) -> View:
         view, floor = self._view, look.watermark
-        there = bool(look.rows) and (look.rows[0].position, look.rows[0].received_at) == (
-            view.position,
-            view.received_at,
-        )
+        there = bool(look.rows) and look.rows[0].identity == view.last
         if not view.floor <= floor < view.position or not there:
             # All of it is folded; or the database was restored or emptied under us.
             return View(floor, floor)

@@ -17,7 +17,7 @@ from techtrack.core import events
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.telemetry.domain.quality import Mark, Quality
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
-from techtrack.telemetry.models import Chunk, DayRollup, Upkeep
+from techtrack.telemetry.models import Chunk, Damage, DayRollup, Upkeep
 from techtrack.telemetry.store import days, retention, rollups, upkeep
 from techtrack.telemetry.store.compaction import compact
 from techtrack.telemetry.store.database import DatabaseStore
@@ -284,6 +284,19 @@ class TestRetention:
         fold_all(now)
         build_all(now)
         assert rollup_differences(place, local) == []
+
+    def test_drops_the_bytes_that_were_set_aside_and_keeps_that_they_were(self):
+        place = Place("UTC", retention=timedelta(days=3))
+        place.send(random_rows(random.Random(8), AUTUMN, 200), AUTUMN)
+        now, first = AUTUMN + timedelta(days=9), to_micros(AUTUMN) // HOUR
+        fold_all(now)
+        build_all(now)
+        for asset, hour in ((place.asset, first), (place.asset, first + 8 * 24), (place.asset + 1, first)):
+            Damage.objects.create(asset_id=asset, hour=hour, detail="chunk", payload=b"readings", found_at=now)
+        while retention.drop(now):
+            pass
+        kept = [bytes(payload) for payload in Damage.objects.order_by("pk").values_list("payload", flat=True)]
+        assert kept == [b"", b"readings", b"readings"]
 
     def test_waits_for_the_days(self):
         place = Place("Asia/Kathmandu", retention=timedelta(days=3))

@@ -6,16 +6,25 @@ import csv
 import io
 import random
 import statistics
+import sys
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
 from techtrack.accounts.domain.access import internal
-from techtrack.core.clock import isoformat, to_micros
-from techtrack.telemetry.domain.reading import Batch, Origin, Row
+from techtrack.core.clock import from_micros, isoformat, to_micros
+from techtrack.telemetry import queries
+from techtrack.telemetry.domain.gaps import Fill
+from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
+from techtrack.telemetry.domain.windows import read_interval
+from techtrack.telemetry.queries import Question, Subject
 from techtrack.telemetry.services import ingest
+from techtrack.telemetry.store import database, days
+from techtrack.telemetry.store.compaction import compact
+from techtrack.telemetry.store.memory import MemoryStore
 from tests import factories
 from tests.factories import NOW
 
@@ -131,6 +140,67 @@ class TestGaps:
         found = table(ask(api(vera), robot, NOW, NOW + timedelta(hours=6), query))
         assert [row["avg"] for row in found] == averages
         assert sum(row["count"] for row in found) == 2
+
+    def test_begin_with_what_was_before_the_span(self, api, vera, robot):
+        for hour, minute, value in [(-100, 0, 1.0), (-50, 10, 10.0), (-50, 20, 30.0), (2, 0, 40.0)]:
+            factories.make_reading(robot, at=NOW + timedelta(hours=hour, minutes=minute), temperature=value)
+        query = "interval=PT1H&statistic=avg,last,p50,completeness&fill=previous"
+        found = table(ask(api(vera), robot, NOW, NOW + timedelta(hours=3), query))
+        told = [(row["count"], row["avg"], row["last"], row["p50"]) for row in found]
+        assert told == [(0, 20.0, 30.0, 20.0), (0, 20.0, 30.0, 20.0), (1, 40.0, 40.0, 40.0)]
+
+    def test_may_be_all_there_is(self, api, vera, erik, robot):
+        """A state that has not changed for a month is still that state."""
+        fill_in(robot, NOW - timedelta(days=30), [1.0, 2.0, 1000.0])
+        body = {"asset": robot.pk, "from": isoformat(NOW - timedelta(days=30) + 2 * MINUTE), "to": isoformat(NOW)}
+        marked = api(erik).post("/api/data/quality/", body | {"quality": "bad", "reason": "test"}, format="json")
+        assert marked.status_code == 201, marked.content
+        answer = ask(api(vera), robot, NOW, NOW + timedelta(hours=2), "interval=PT1H&statistic=max&fill=previous")
+        assert [(row["count"], row["max"]) for row in table(answer)] == [(0, 2.0), (0, 2.0)]
+        for fill in ("none", "null", "linear"):
+            answer = ask(api(vera), robot, NOW, NOW + timedelta(hours=2), f"interval=PT1H&fill={fill}")
+            assert answer["series"] == []
+
+    @pytest.mark.parametrize("interval", ["PT1H", "PT20M", "P1D", "P1W"])
+    def test_are_filled_the_same_wherever_the_question_begins(self, robot, plant, monkeypatch, interval):
+        """On the twin and on the database, folded and not, with and without days."""
+        others = [robot.pk, factories.make_equipment("Seldom", site=plant).pk]
+        start, dice, twin = NOW - timedelta(days=120), random.Random(interval), MemoryStore()
+        for asset, count in zip(others, (40, 9), strict=True):
+            times = [to_micros(start) + dice.randrange(100 * 86_400 * 10**6) for _ in range(count)]
+            batch = Batch.of(Row(asset, at, {dice.choice("ab"): dice.random()}) for at in sorted(times))
+            for store in (twin, database.store):
+                store.append(batch, kind=Kind.READINGS, origin=Origin.LIVE, now=start)
+        asked = [Subject(pk, None, "", None, None) for pk in others]
+        rows = partial(_filled, asked, read_interval(interval), BERLIN)
+        whole = rows(start, NOW)
+        for _ in range(3):
+            begin = dice.choice([at for at in next(iter(whole.values())) if at > to_micros(start)])
+            expected = {key: {at: row for at, row in found.items() if at >= begin} for key, found in whole.items()}
+            for place in ("history", "before", "walking"):
+                monkeypatch.setattr(sys.modules[f"techtrack.telemetry.queries.{place}"], "store", twin)
+            on_the_twin = rows(from_micros(begin), NOW)
+            monkeypatch.undo()
+            found = rows(from_micros(begin), NOW)
+            assert found.keys() == on_the_twin.keys() == whole.keys()
+            for key, told in expected.items():
+                assert found[key] == pytest.approx(told, nan_ok=True)
+                assert on_the_twin[key] == pytest.approx(told, nan_ok=True)
+            compact(NOW, force=True)
+            while days.build(NOW):
+                pass
+
+
+def _filled(asked, interval, zone, start, end):
+    """By series and start of bucket: last, maximum and median with gaps filled."""
+    names = ("last", "max", "p50")
+    span = (to_micros(start), to_micros(end))
+    question = Question(asked, (), span, interval, zone, names, Fill.PREVIOUS, span[1])
+    return {
+        (one.subject.id, one.code, name): dict(zip(one.starts.tolist(), one.columns[name].tolist(), strict=True))
+        for one in queries.history(question)
+        for name in names
+    }
 
 
 class TestCompleteness:

@@ -7,17 +7,22 @@ import time
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
 
+from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
 from techtrack.assets import services as assets
 from techtrack.core.clock import to_micros
+from techtrack.core.models import Head
+from techtrack.telemetry import services
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
-from techtrack.telemetry.models import Chunk, Latest, LogConsumer, Rollup, Segment
+from techtrack.telemetry.models import Chunk, Damage, Latest, LogConsumer, Rollup, Segment
 from techtrack.telemetry.services import corrections
 from techtrack.telemetry.services.ingest import write
-from techtrack.telemetry.store import chunks, compaction, database, segments
+from techtrack.telemetry.store import chunks, compaction, database, latest, segments
 from techtrack.telemetry.store.database import DatabaseStore
 from techtrack.telemetry.store.folding import Fold
+from techtrack.telemetry.store.snapshot import snapshot
 from techtrack.telemetry.store.tail import Tail
 from tests import factories
 from tests.factories import NOW
@@ -68,6 +73,27 @@ class TestTail:
         Segment.objects.bulk_create([*kept, *later])
         assert len(store.readings([1])[1].times) == 4
 
+    def test_is_read_anew_when_another_history_has_the_same_positions(self):
+        """Restored, the log had grown as far again: of the same dates, sizes and bounds, and with other values."""
+        store = DatabaseStore()
+        put(store, (1, START, {"t": 1.0}))
+        assert store.latest([1])[1]["t"].value == 1.0
+        Segment.objects.all().delete()
+        Head.objects.all().delete()
+        put(store, (1, START, {"t": 2.0}))
+        assert store.latest([1])[1]["t"].value == 2.0
+
+    def test_hears_of_assets_that_other_processes_delete(self):
+        """Its own memory of the log had been let go, since all was folded."""
+        store, other = DatabaseStore(), DatabaseStore()
+        put(store, (1, START, {"t": 1.0}), (2, START, {"t": 2.0}))
+        assert sorted(store.latest([1, 2])) == [1, 2]
+        with transaction.atomic():
+            other.forget(1, now=NOW)
+        compaction.compact(NOW, force=True)
+        put(other, (1, START + 1, {"t": 3.0}))
+        assert sorted(store.latest([1, 2])) == [2]
+
 
 class TestCompaction:
     """A fold, and what comes between its transactions."""
@@ -80,6 +106,23 @@ class TestCompaction:
         assert compaction.compact(NOW, force=True) == 2
         assert [compaction.compact(NOW, force=True) for _ in range(4)] == [4, 6, 8, None]
         assert len(store.readings([1])[1].times) == 80
+
+    def test_leaves_the_hour_that_goes_on_to_the_next_one(self, settings):
+        """What was folded of it was decoded and written again with the rest."""
+        settings.FOLD_READINGS, store = 10, DatabaseStore()
+        for minute in (10, 30, 50, 65):
+            put(store, *((asset, START + minute * 60_000_000, {"t": 1.0}) for asset in (1, 2, 3)))
+        assert compaction.compact(NOW) == 3
+        assert set(Chunk.objects.values_list("hour", "readings")) == {(START // HOUR, 3)}
+        put(store, (1, START, {"t": 2.0}))
+        assert compaction.compact(NOW, force=True) == 5
+        assert len(store.readings([1])[1].times) == 5
+
+    def test_folds_the_hour_that_goes_on_where_it_is_most_of_the_log(self, settings):
+        settings.FOLD_READINGS, store = 10, DatabaseStore()
+        for minute in (50, 65, 66, 67):
+            put(store, *((asset, START + minute * 60_000_000, {"t": 1.0}) for asset in (1, 2, 3)))
+        assert compaction.compact(NOW) == 4
 
     def test_deletes_the_years_of_an_asset_in_small_transactions(self, monkeypatch):
         """Nobody writes while they last: years of hours at once were a second and more on SQLite."""
@@ -102,7 +145,7 @@ class TestCompaction:
         put(store, (1, START, {"t": 1.0}))
         compaction.compact(NOW, force=True)
         put(store, (1, START + 1, {"t": 2.0}))
-        slower = compaction._stretch(1)
+        slower = compaction._stretch(1, segments.head())
         [group] = Fold(slower).groups(64)
         with transaction.atomic():
             store.forget(1, now=NOW)
@@ -147,6 +190,40 @@ class TestDeletionOfAnAsset:
         thread.join()
         assert failed == []
 
+    @pytest.mark.parametrize("folded", [False, True], ids=["in one fold", "in the next fold"])
+    def test_takes_along_what_was_let_in_just_before(self, erik, robot, folded):
+        """A gateway knows its assets for two seconds: what it commits after the deletion stayed for ever."""
+        factories.make_reading(robot, temperature=70.0)
+        known = services.know(refs={robot.pk}, by=internal())
+        assets.delete_asset(asset=robot, by=access_of(erik), confirm=robot.name, expected=None)
+        if folded:
+            compaction.compact(NOW, force=True)
+        late = Batch.of([Row(robot.pk, to_micros(NOW), {"temperature": 71.0}), Row(robot.pk, START, {"speed": 1.0})])
+        services.commit(groups=[services.Checked([late], known)], now=NOW)
+        assert database.store.latest([robot.pk]) == {}
+        assert database.store.readings([robot.pk]) == {}
+        compaction.compact(NOW, force=True)
+        for model in (Segment, Chunk, Rollup, Latest):
+            assert not model.objects.exists()
+        assert DatabaseStore().extent([robot.pk]) is None
+
+    def test_ends_its_number(self, erik, robot):
+        """A later asset of the same number would inherit that nothing of it is kept."""
+        number = robot.pk
+        assets.delete_asset(asset=robot, by=access_of(erik), confirm=robot.name, expected=None)
+        assert factories.make_equipment("Successor").pk > number
+
+    def test_takes_along_what_was_set_aside_of_it(self):
+        """The bytes of a damaged hour are readings too."""
+        store = DatabaseStore()
+        put(store, (1, START, {"t": 1.0}), (2, START, {"t": 2.0}))
+        for asset in (1, 2):
+            Damage.objects.create(asset_id=asset, hour=START // HOUR, detail="chunk", payload=b"1", found_at=NOW)
+        with transaction.atomic():
+            store.forget(1, now=NOW)
+        compaction.compact(NOW, force=True)
+        assert list(Damage.objects.values_list("asset_id", flat=True)) == [2]
+
 
 class TestLatest:
     """The newest values of assets, one of which a person has corrected."""
@@ -161,3 +238,34 @@ class TestLatest:
         monkeypatch.setattr(chunks, "opened", lambda *row: read.append(row[1]) or opened(*row))
         assert store.latest([1, 2])[1]["t"].value == 2.0
         assert len(read) < 5
+
+    def test_of_a_rare_parameter_is_looked_for_a_bounded_number_of_hours_at_a_time(self, monkeypatch):
+        """Each stretch was twice as long as the one before: in the end half of ten years at once."""
+        store = DatabaseStore()
+        put(store, (1, START, {"rare": 1.0}), *((1, START + hour * HOUR, {"t": 1.0}) for hour in range(1, 500)))
+        put(store, (1, START + 9000 * HOUR, {"t": 2.0}))
+        compaction.compact(NOW, force=True)
+        put(store, (1, START + 9000 * HOUR, {"t": 3.0}), kind=Kind.PATCH)
+        Latest.objects.update(payload=b"damaged")
+        read, readings = [], chunks.readings
+
+        def counted(*asked):
+            found = readings(*asked)
+            read.append(sum(len(one.times) for one in found.values()))
+            return found
+
+        monkeypatch.setattr(chunks, "readings", counted)
+        found = store.latest([1])[1]
+        assert (found["rare"], found["t"]) == ((START, 1.0), (START + 9000 * HOUR, 3.0))
+        assert max(read) <= latest.MOST_HOURS
+        assert len(read) < 12
+
+
+class TestSnapshot:
+    def test_is_not_ended_by_another_inside(self):
+        with snapshot():
+            with pytest.raises(TransactionManagementError), snapshot():
+                pass
+            assert not segments.head()
+        with snapshot():
+            assert not segments.head()

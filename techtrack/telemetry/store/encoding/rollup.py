@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from itertools import repeat
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -103,14 +105,15 @@ def _sealed(records: npt.NDArray[np.void]) -> list[bytes]:
 def _unsealed(blobs: Sequence[bytes], record: np.dtype[np.void], codes: int) -> npt.NDArray[np.void]:
     """Check each blob and give the records [rows, codes]."""
     size = FRONT.size + codes * record.itemsize
-    for index, length in enumerate(map(len, blobs)):
-        if length != size:
-            raise Corrupt(f"{length} bytes where {size} were written", index)
+    lengths = list(map(len, blobs))
+    if lengths.count(size) < len(lengths):
+        index = next(index for index, length in enumerate(lengths) if length != size)
+        raise Corrupt(f"{lengths[index]} bytes where {size} were written", index)
     row = np.dtype([("version", "u1"), ("checksum", "<u4"), ("records", record, (codes,))])
     rows = np.frombuffer(b"".join(blobs), row)
-    body, checksums = slice(FRONT.size, None), rows["checksum"]
-    found = np.fromiter((zlib.crc32(blob[body], VERSION) for blob in blobs), np.uint32, len(blobs))
-    bad = np.flatnonzero((found != checksums) | (rows["version"] != VERSION))
+    bodies = map(itemgetter(slice(FRONT.size, None)), blobs)
+    found = np.fromiter(map(zlib.crc32, bodies, repeat(VERSION)), np.uint32, len(blobs))
+    bad = np.flatnonzero((found != rows["checksum"]) | (rows["version"] != VERSION))
     if len(bad):
         raise Corrupt(f"version, or checksum of {size} bytes, does not match", int(bad[0]))
     return rows["records"]
