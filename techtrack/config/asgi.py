@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
-from techtrack.config.front import AfterWrites, Receive, Scope, Send, WholeBody
-from techtrack.config.wsgi import django
+from techtrack.config.front import AfterWrites, Bridge, Receive, Scope, Send, WholeBody
+from techtrack.config.wsgi import django, spare_garbage
 from techtrack.live.bus import bus
 from techtrack.live.socket import application as live
 from techtrack.pipeline import loops
+from techtrack.telemetry.api.direct import Direct
 from techtrack.telemetry.ingest.gateway import PATHS, Gateway, Limits
 
-# The bridge's annotations name one message at a time; what it takes and sends is plain ASGI.
-_django: Any = WSGIMiddleware(cast("Any", django), workers=settings.WEB_CONCURRENCY)
-_whole = WholeBody(_django, limit=settings.MAX_BODY)
+_whole = WholeBody(Bridge(django, workers=settings.WEB_CONCURRENCY), limit=settings.MAX_BODY)
 _gateway = Gateway(
     _whole,
     Limits(
@@ -30,8 +27,9 @@ _gateway = Gateway(
         waiting_readings=settings.INGEST_WAITING_READINGS,
     ),
 )
+_direct = Direct(_whole, _gateway.callers)
 # A role that is taken away or a key that is revoked in this process is felt by the very next request.
-_http = AfterWrites(_whole, _gateway.forget)
+_http = AfterWrites(_direct, _gateway.callers.forget)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +47,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     running = loops() if settings.EMBEDDED_WORKERS else []
     await receive()
+    spare_garbage()
     bus.open()
     for loop in running:
         loop.start()
@@ -58,6 +57,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await receive()
     # First what was taken in: its commit is news to the loops.
     _gateway.close()
+    _direct.close()
     for loop in running:
         loop.stop()
     bus.close()

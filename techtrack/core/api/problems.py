@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from techtrack.core import errors
-from techtrack.core.http import current_request_id
+from techtrack.core.http import current_request_id, naming_request
 
 _log = logging.getLogger(__name__)
 
@@ -91,10 +91,16 @@ def answer(error: Exception, *, instance: str) -> tuple[int, dict[str, str], dic
     return status, headers, problem(status, code=code, detail=detail, faults=faults, instance=instance)
 
 
-def describe(error: Exception, *, instance: str) -> dict[str, Any]:
-    """Build the problem of an error that is met before any view, at ``instance``."""
-    status, code, detail, faults, _ = _read(error)
-    return problem(status, code=code, detail=detail, faults=faults, instance=instance)
+def early(error: Exception, *, instance: str, given: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body for an error that is met before Django sees the request, which may go on coming.
+
+    ``given`` is the id that the request brought, if any.
+    """
+    with naming_request(given) as name:
+        status, code, detail, faults, _ = _read(error)
+        body = problem(status, code=code, detail=detail, faults=faults, instance=instance)
+    headers = {"Content-Type": MEDIA_TYPE, "X-Request-ID": name, "X-Content-Type-Options": "nosniff"}
+    return status, [*headers.items(), ("Connection", "close")], json.dumps(body).encode()
 
 
 INTERNAL = 500

@@ -54,7 +54,8 @@ DESCRIBED = [
         "fill",
         enum=[*Fill],
         default="none",
-        description="what stands in buckets without values; `none` leaves them out",
+        description="what stands in buckets without values; `none` leaves them out; `previous` reaches back before "
+        "`from` too, so that a bucket reads the same wherever the question begins",
     ),
     OpenApiParameter(
         "timezone",

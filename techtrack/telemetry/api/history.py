@@ -18,13 +18,14 @@ from rest_framework.views import APIView
 
 from techtrack.assets.models import Asset
 from techtrack.core import clock
-from techtrack.core.api.filters import refuse_unknown_parameters
+from techtrack.core.api.filters import BIGGEST_ID, refuse_unknown_parameters
 from techtrack.core.clock import from_micros, isoformat, to_micros
 from techtrack.core.errors import NotFound
 from techtrack.telemetry import queries
 from techtrack.telemetry.api import asking
 from techtrack.telemetry.api.downloads import FILES, FORMAT, ByFormat, asked_form, download, file_name
 from techtrack.telemetry.api.listing import codes, ids_and_keys
+from techtrack.telemetry.api.recalling import recalled
 from techtrack.telemetry.api.serializers import HistorySerializer, unreadable_as_json
 from techtrack.telemetry.domain.moments import rfc3339
 from techtrack.telemetry.files.tables import Block, Column, Form, Type
@@ -43,10 +44,13 @@ ONLY_IF_NEW = OpenApiParameter(
 
 
 class HistoryView(APIView):
-    """Statistics over time of several assets and parameters at once; series without a usable value are left out."""
+    """Statistics over time of several assets and parameters at once; series without a usable value are left out.
+
+    With `fill=previous` a series that has values only before `from` is told of too.
+    """
 
     content_negotiation_class = ByFormat
-    remembers_callers = True
+    remembers_callers = direct = True
 
     @extend_schema(
         operation_id="history",
@@ -62,11 +66,7 @@ class HistoryView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         refuse_unknown_parameters(request, {"asset"} | asking.PARAMETERS)
         ids, keys = ids_and_keys(request.query_params.get("asset", ""), "?asset")
-        access: Any = request.auth
-        rows = Asset.objects.visible_to(access)
-        found = queries.subjects(
-            rows.filter(pk__in=ids) | rows.filter(key__in=keys) if keys else rows.filter(pk__in=ids)
-        )
+        found = recalled(request, ("subjects", *ids, *keys), lambda: _subjects(request, ids, keys))
         if not {*ids, *keys} <= {subject.id for subject in found} | {subject.key for subject in found}:
             raise NotFound("one of the assets does not exist, or you may not see it")
         return history(request, found)
@@ -79,7 +79,7 @@ def asset_history(kind: str) -> Callable[..., HttpResponse]:
         """Statistics over time of one asset."""
 
         content_negotiation_class = ByFormat
-        remembers_callers = True
+        remembers_callers = direct = True
         asset_kind: ClassVar[str] = kind
 
         @extend_schema(
@@ -101,11 +101,16 @@ def one_subject(request: Request, kind: str, pk: int) -> Subject:
     Raises:
         NotFound: there is none, or the caller may not see it.
     """
-    access: Any = request.auth
-    found = queries.subjects(Asset.objects.visible_to(access).filter(kind=kind, pk=pk)) if pk < 2**63 else []
+    found = recalled(request, ("subject", kind, pk), lambda: _subjects(request, [min(pk, BIGGEST_ID)], kind=kind))
     if not found:
         raise NotFound("there is no such asset")
     return found[0]
+
+
+def _subjects(request: Request, ids: Sequence[int], keys: Sequence[str] = (), **of: str) -> list[Subject]:
+    access: Any = request.auth
+    rows = Asset.objects.visible_to(access).filter(**of)
+    return queries.subjects(rows.filter(pk__in=ids) | rows.filter(key__in=keys) if keys else rows.filter(pk__in=ids))
 
 
 def history(request: Request, subjects: list[Subject]) -> HttpResponseBase:
@@ -116,7 +121,7 @@ def history(request: Request, subjects: list[Subject]) -> HttpResponseBase:
     question = asking.read_question(request, subjects)
     with queries.looking([subject.id for subject in subjects], question.span) as lost:
         found = queries.history(question)
-        units = queries.units((series.subject, series.code) for series in found)
+        units = _units(request, [(series.subject, series.code) for series in found])
     if form is not None:
         columns = _columns(Column("start", Type.TIME), Column("count", Type.INTEGER), *question.statistics)
         rows = ((s.subject, s.code, [s.starts, s.count, *s.columns.values()]) for s in found)
@@ -133,7 +138,7 @@ def _drawing(request: Request, subjects: list[Subject], form: Form | None) -> Ht
     by_id = {subject.id: subject for subject in subjects}
     with queries.looking(list(by_id), span) as lost:
         found = queries.thinned(list(by_id), codes=codes(request), span=span, points=points)
-        units = queries.units((by_id[asset], code) for asset, code in found)
+        units = _units(request, [(by_id[asset], code) for asset, code in found])
     if form is not None:
         columns = _columns(Column("time", Type.TIME), Column("value", Type.NUMBER))
         rows = ((by_id[asset], code, list(cells)) for (asset, code), cells in sorted(found.items(), key=_place))
@@ -152,6 +157,11 @@ def _drawing(request: Request, subjects: list[Subject], form: Form | None) -> Ht
     ]
     head = _head(span, None, asking.read_zone(request, subjects).key)
     return _json(request, span, {**head, "series": listed, **unreadable_as_json(lost)})
+
+
+def _units(request: Request, series: list[tuple[Subject, str]]) -> dict[tuple[int, str], str]:
+    what = ("units", *((subject.id, code) for subject, code in series))
+    return recalled(request, what, lambda: queries.units(series))
 
 
 def _place(item: tuple[tuple[int, str], Any]) -> tuple[int, str]:
@@ -185,7 +195,7 @@ def _json(request: Request, span: Span, told: dict[str, Any]) -> HttpResponseBas
         return answer
     # Late readings, corrections, marks, units, zones and retention change the past: a hash of the answer itself
     # sees them all, and making the answer costs little more than asking what it depends on.
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     if tag in _TAG.findall(request.headers.get("If-None-Match", "")):
         answer = HttpResponse(status=304)
     answer["ETag"], answer["Cache-Control"] = tag, "private, no-cache"

@@ -22,6 +22,7 @@ from techtrack.core.errors import NotFound
 from techtrack.telemetry import queries
 from techtrack.telemetry.api.corrections import visible_asset
 from techtrack.telemetry.api.listing import codes, ids_and_keys
+from techtrack.telemetry.api.recalling import recalled
 from techtrack.telemetry.domain.moments import rfc3339
 from techtrack.telemetry.domain.reading import FOREVER, Floats, Ints
 from techtrack.telemetry.queries import TooMuch
@@ -51,7 +52,7 @@ class LatestView(APIView):
     A value is the one with the newest event time, whatever its quality.
     """
 
-    remembers_callers = True
+    remembers_callers = direct = True
 
     @extend_schema(
         operation_id="latest",
@@ -61,11 +62,9 @@ class LatestView(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         refuse_unknown_parameters(request, {"asset", "site", "type", "parameter"})
-        types = dict(_assets(request).order_by("pk").values_list("pk", "type_id")[: MOST_ASSETS + 1])
-        if len(types) > MOST_ASSETS:
-            raise TooMuch(f"those are more than {MOST_ASSETS} assets; ask by site, type or asset", pointer="?asset")
-        wanted = set(codes(request))
-        return _json(f'{{"results":[{",".join(_written(types, wanted))}]}}')
+        chosen = tuple(request.query_params.get(name) for name in ("asset", "site", "type"))
+        types = recalled(request, ("types", *chosen), lambda: _types(request))
+        return _json(f'{{"results":[{",".join(_written(request, types, set(codes(request))))}]}}')
 
 
 def asset_latest(kind: str) -> Callable[..., HttpResponse]:
@@ -74,15 +73,23 @@ def asset_latest(kind: str) -> Callable[..., HttpResponse]:
     class AssetLatestView(APIView):
         """The newest value of each parameter."""
 
-        remembers_callers = True
+        remembers_callers = direct = True
 
         @extend_schema(operation_id=f"{kind}_latest", responses=ANSWER, tags=["readings"])
         def get(self, request: Request, pk: int) -> HttpResponse:
             refuse_unknown_parameters(request, ())
-            asset = visible_asset(request, pk, kind=kind)
-            return _json(_written({asset.pk: asset.type_id}, ())[0])
+            asset = recalled(request, ("asset", kind, pk), lambda: visible_asset(request, pk, kind=kind))
+            return _json(_written(request, {asset.pk: asset.type_id}, ())[0])
 
     return AssetLatestView.as_view()
+
+
+def _types(request: Request) -> dict[int, int | None]:
+    """Return the types of the assets that are asked for, by ascending id."""
+    types = dict(_assets(request).order_by("pk").values_list("pk", "type_id")[: MOST_ASSETS + 1])
+    if len(types) > MOST_ASSETS:
+        raise TooMuch(f"those are more than {MOST_ASSETS} assets; ask by site, type or asset", pointer="?asset")
+    return types
 
 
 def _assets(request: Request) -> Any:
@@ -100,13 +107,14 @@ def _assets(request: Request) -> Any:
     return rows
 
 
-def _written(types: Mapping[int, int | None], wanted: Collection[str]) -> list[str]:
+def _written(request: Request, types: Mapping[int, int | None], wanted: Collection[str]) -> list[str]:
     """Write as JSON the newest values of assets, given by ascending id with their types; of ``wanted`` codes or all."""
     if not types:
         return []
     newest = queries.newest(types)
     codes = sorted(code for code in newest.columns if not wanted or code in wanted)
-    units = queries.units_of_types(set(types.values()), set(codes))
+    kinds = frozenset(types.values())
+    units = recalled(request, ("units", kinds, *codes), lambda: queries.units_of_types(kinds, codes))
     cells = [_cells(code, *newest.columns[code], types.values(), units) for code in codes]
     rows: Iterable[tuple[str, ...]] = zip(*cells, strict=True) if cells else repeat((), len(types))
     told = [",".join(filter(None, row)) for row in rows]

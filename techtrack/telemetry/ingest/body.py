@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 
 from django.core.exceptions import RequestDataTooBig
 
+from techtrack.core.api.native import Gone, Receive
 from techtrack.core.errors import TooSlow, Unavailable
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 # What a request costs besides its body.
 OVERHEAD = 1024
-
-
-class Gone(Exception):
-    """The client went away before its body was complete."""
 
 
 class Saturated(Unavailable):
@@ -125,28 +120,23 @@ async def read_body(receive: Receive, place: Place, *, most: int, patience: Pati
     task: Any = asyncio.current_task()
     patience.begin(task)
     try:
-        return await _whole(receive, place, most)
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            part, more = message.get("body", b""), message.get("more_body", False)
+            size += len(part)
+            if size > most:
+                raise RequestDataTooBig
+            if size + OVERHEAD > place.size:
+                place.take(size + OVERHEAD - place.size)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
     except asyncio.CancelledError:
         if patience.end(task):
             raise TooSlow(f"the body was not complete after {patience.seconds:g} seconds") from None
         raise
     finally:
         patience.end(task)
-
-
-async def _whole(receive: Receive, place: Place, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise RequestDataTooBig
-        if size + OVERHEAD > place.size:
-            place.take(size + OVERHEAD - place.size)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.domain.addresses import client_address
 from techtrack.core import clock
+from techtrack.core.api.native import Headers
 from techtrack.core.errors import Unauthenticated
 from techtrack.telemetry import services
 from techtrack.telemetry.ingest.threads import Threads
@@ -29,8 +30,6 @@ MOST = 10_000
 MOST_WRONG = 1_000
 MOST_ASSETS = 5_000
 
-Headers = Mapping[bytes, bytes]
-
 
 @dataclass(slots=True)
 class Visitor:
@@ -43,6 +42,7 @@ class Visitor:
     until: float
     threads: Threads
     known: Known = field(default_factory=Known)
+    memory: dict[Hashable, Any] = field(default_factory=dict)  # what else it was told
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _asked: int = 0
 
@@ -122,6 +122,7 @@ class Callers:
             raise
         visitor = Visitor(access, asked + left, self._threads)
         if access is not None:
+            _leave_the_old(known, time.monotonic())
             _make_room(known, MOST)
             known[name] = visitor
         return visitor
@@ -150,8 +151,14 @@ def _forwarded(headers: Headers) -> str:
 def _name_of(headers: Headers, peer: str) -> bytes:
     """Hash all that decides on the answer, so that no secret is kept in memory."""
     shown, key = headers.get(b"authorization", b""), headers.get(b"x-api-key", b"")
-    forwarded = headers.get(b"x-forwarded-for", b"")
+    forwarded = headers.get(b"x-forwarded-for", b"") if settings.BEHIND_PROXY else b""
     return hashlib.sha256(b"%b\n%b\n%b\n%b" % (shown, key, forwarded, peer.encode())).digest()
+
+
+def _leave_the_old(known: dict[bytes, Visitor], now: float) -> None:
+    """Drop those who are due to be asked anew: about in the order in which they came."""
+    while known and (oldest := next(iter(known))) and known[oldest].until <= now:
+        del known[oldest]
 
 
 def _make_room(entries: dict[bytes, Any], most: int) -> None:  # the oldest go first

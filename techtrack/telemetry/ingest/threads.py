@@ -1,4 +1,4 @@
-"""Threads of the gateway's own for what asks the database, so that a flood of readings delays nobody else's work."""
+"""Threads of a door's own for what asks the database, so that a flood of readings delays nobody else's work."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 class Threads:
     """A few threads, each with a connection that it keeps: to open one costs SQLite more than most questions."""
 
-    def __init__(self, count: int = 4) -> None:
+    def __init__(self, count: int = 4, *, name: str = "ingest") -> None:
         self._count = count
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="ingest")
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` in one of the threads and return what it returns."""

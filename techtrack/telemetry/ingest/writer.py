@@ -35,8 +35,7 @@ class ShuttingDown(Unavailable):
 class _Request:
     checked: Checked
     size: int
-    answer: asyncio.Future[Outcome]
-    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[None]
 
 
 class Writer:
@@ -52,8 +51,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    async def submit(self, checked: Checked, size: int) -> None:
-        """Return once the readings, ``size`` of them, are committed; raises what kept them from it.
+    def submit(self, checked: Checked, size: int) -> asyncio.Future[None]:
+        """Return what is done once the readings, ``size`` of them, are committed, or fails with what kept them from it.
 
         Raises:
             ShuttingDown: nothing is taken any more.
@@ -63,14 +62,11 @@ class Writer:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="ingest writer", daemon=True)
             self._thread.start()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Outcome] = loop.create_future()
-        self.waiting += size
-        self._queue.put(_Request(checked, size, answer, loop))
         # Who goes away cancels the answer, not the commit.
-        error = await answer
-        if error is not None:
-            raise error
+        answer = asyncio.get_running_loop().create_future()
+        self.waiting += size
+        self._queue.put(_Request(checked, size, answer))
+        return answer
 
     def close(self, *, timeout: float = 10) -> None:
         """Commit what was submitted, take nothing more, and end the thread."""
@@ -126,10 +122,9 @@ class Writer:
         return None
 
     def _answer(self, group: Sequence[_Request], outcomes: Sequence[Outcome]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Request, Outcome]]] = {}
-        for request, outcome in zip(group, outcomes, strict=True):
-            by_loop.setdefault(request.loop, []).append((request, outcome))
-        for loop, answers in by_loop.items():
+        loops = {request.answer.get_loop() for request in group}
+        for loop in loops:
+            answers = [told for told in zip(group, outcomes, strict=True) if told[0].answer.get_loop() is loop]
             try:
                 loop.call_soon_threadsafe(self._settle, answers)
             except RuntimeError:
@@ -138,7 +133,11 @@ class Writer:
                 _log.warning("%s requests were committed after their connections had ended", len(answers))
 
     def _settle(self, answers: Sequence[tuple[_Request, Outcome]]) -> None:
-        for request, outcome in answers:
+        for request, error in answers:
             self.waiting -= request.size
-            if not request.answer.done():
-                request.answer.set_result(outcome)
+            if request.answer.done():
+                continue
+            if error is None:
+                request.answer.set_result(None)
+            else:
+                request.answer.set_exception(error)
