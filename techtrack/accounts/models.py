@@ -64,9 +64,7 @@ class User(AbstractUser, Versioned):
     def access(self) -> Access:
         """Return what this person may do; an inactive one may do nothing."""
         rows = self.memberships.all() if self.is_active else []
-        roles = {row.site_id or 0: Role(row.role) for row in rows}
-        everywhere = roles.pop(0, None)
-        return Access(self.pk, self.username, everywhere=everywhere, at=roles)
+        return Access.of(self.pk, self.username, ((row.site_id, row.role) for row in rows))
 
 
 class SiteQuerySet(models.QuerySet["Site"]):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
+import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Model, QuerySet
 
 from techtrack.accounts.domain import addresses, credentials
 from techtrack.accounts.domain.access import Access, Scope
@@ -21,6 +24,23 @@ from techtrack.core.errors import Unauthenticated
 
 COOKIE = "cookie:"
 AT_ONCE = 500
+
+# Asked by every request. By hand, one row for each role: the query builder takes 0.9 ms for what is answered in 0.03.
+_SESSION = """
+    SELECT s.last_seen, u.username, m.site_id, m.role
+    FROM accounts_session s
+    JOIN accounts_user u ON u.id = s.user_id
+    LEFT JOIN accounts_membership m ON m.user_id = u.id
+    WHERE s.id = %s AND s.user_id = %s AND s.revoked_at IS NULL AND s.started_at > %s AND u.is_active
+"""
+_KEY = """
+    SELECT k.id, k.digest, k.scope, k.site_id, k.asset_id, k.allowed_addresses, k.expires_at, k.last_used,
+        k.created_by_id, u.username, m.site_id, m.role
+    FROM accounts_apikey k
+    JOIN accounts_user u ON u.id = k.created_by_id
+    LEFT JOIN accounts_membership m ON m.user_id = u.id
+    WHERE k.prefix = %s AND u.is_active
+"""
 
 
 class SessionEnded(Unauthenticated):
@@ -42,63 +62,66 @@ def access_of(user: User, *, session_id: str | None = None) -> Access:
 
 def access_of_key(key: ApiKey) -> Access:
     """Return what ``key`` may do: its maker's roles, narrowed by its scope, site and asset."""
-    return replace(
-        key.created_by.access(),
-        scope=Scope(key.scope),
-        only_site=key.site_id,
-        only_asset=key.asset_id,
-        # A rotated key has another prefix: what the old secret opened must close.
-        session_id=key.prefix,
-        key_id=key.pk,
+    return _narrowed(key.created_by.access(), key)
+
+
+def session_of(claims: Claims, now: datetime) -> tuple[Session, Access]:
+    """Return the live session that a valid token names, with its user, and what that user may do in it.
+
+    Of both only what recognition needs is loaded; the rest is asked for where it is looked at.
+
+    Raises:
+        SessionEnded: there is none (any more), or its user is inactive.
+
+    """
+    number = uuid.UUID(claims.session_id)
+    rows = _rows(
+        _SESSION,
+        Session._meta.pk.get_db_prep_value(number, connection),
+        claims.user_id,
+        connection.ops.adapt_datetimefield_value(_earliest(now)),
     )
+    if not rows:
+        raise SessionEnded("the session has ended; log in again")
+    last_seen, username = rows[0][:2]
+    session: Session = _partly(Session, id=number, user_id=claims.user_id, last_seen=_moment(last_seen))
+    session.user = _person(claims.user_id, username)
+    return session, _roles(session.user, rows, session_id=claims.session_id)
 
 
-def find_session(token: str, now: datetime) -> Session:
-    """Return the live session, with its user, that an access token belongs to.
+def session_access(token: str, now: datetime) -> Access:
+    """Return the access that a token carries.
 
     Raises:
         Unauthenticated: the token is bad, its session has ended, or its user is inactive.
 
     """
-    return session_of(decode_access(token, now), now)
+    return session_of(decode_access(token, now), now)[1]
 
 
-def session_of(claims: Claims, now: datetime) -> Session:
-    """Return the live session, with its user, that a valid token names; raises as ``find_session`` does."""
-    session = _live_session(claims.session_id, claims.user_id, now)
-    if session is None:
-        raise SessionEnded("the session has ended; log in again")
-    return session
-
-
-def session_access(token: str, now: datetime) -> Access:
-    """Return the access that a token carries; raises as ``find_session`` does."""
-    session = find_session(token, now)
-    return access_of(session.user, session_id=str(session.pk))
-
-
-def find_key(key: str, address: str, now: datetime) -> ApiKey:
-    """Return the row of an API key, with its maker, if it may be used now from ``address``.
+def find_key(key: str, address: str, now: datetime) -> tuple[ApiKey, Access]:
+    """Return an API key, with its maker, and what it may do, if it may be used now from ``address``.
 
     Raises:
         BadKey: it may not; which of the reasons it is, is nobody's business.
 
     """
     prefix = credentials.prefix_of(key)
-    row = ApiKey.objects.select_related("created_by").filter(prefix=prefix).first() if prefix else None
+    rows = _rows(_KEY, prefix) if prefix else []
+    found = _key(rows[0], prefix) if rows else None
     if (
-        row is None
-        or not hmac.compare_digest(row.digest, credentials.digest(key))
-        or not _usable(row, now)
-        or not addresses.inside(address, row.allowed_addresses)
+        found is None
+        or not hmac.compare_digest(found.digest, credentials.digest(key))
+        or found.expired(now)
+        or not addresses.inside(address, found.allowed_addresses)
     ):
         raise BadKey("the API key is not valid here")
-    return row
+    return found, _narrowed(_roles(found.created_by, rows), found)
 
 
 def key_access(key: str, address: str, now: datetime) -> Access:
     """Return the access of an API key used from ``address``; raises as ``find_key`` does."""
-    return access_of_key(find_key(key, address, now))
+    return find_key(key, address, now)[1]
 
 
 def current_access(access: Access, now: datetime) -> Access | None:
@@ -138,6 +161,64 @@ def is_alive(access: Access, now: datetime) -> bool:
     return current_access(access, now) is not None
 
 
+def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
+
+
+def _key(row: tuple[Any, ...], prefix: str | None) -> ApiKey:
+    pk, digest, scope, site, asset, allowed, expires_at, last_used, maker, username = row[:-2]
+    key: ApiKey = _partly(
+        ApiKey,
+        id=pk,
+        prefix=prefix,
+        digest=digest,
+        scope=scope,
+        site_id=site,
+        asset_id=asset,
+        allowed_addresses=json.loads(allowed),
+        expires_at=_moment(expires_at),
+        last_used=_moment(last_used),
+        created_by_id=maker,
+    )
+    key.created_by = _person(maker, username)
+    return key
+
+
+def _person(user_id: int, username: str) -> User:
+    user: User = _partly(User, id=user_id, username=username, is_active=True)
+    return user
+
+
+def _partly(model: type[Model], **known: Any) -> Any:
+    """Make an object of a row of which only some columns were read."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in known]
+    return model.from_db(connection.alias, names, [known[name] for name in names])
+
+
+def _moment(stored: datetime | None) -> datetime | None:
+    # SQLite's times are UTC without saying so.
+    return stored and (stored if stored.tzinfo else stored.replace(tzinfo=UTC))
+
+
+def _roles(user: User, rows: Sequence[tuple[Any, ...]], *, session_id: str | None = None) -> Access:
+    """Read the roles at the end of ``rows``."""
+    return Access.of(user.pk, user.username, (row[-2:] for row in rows), session_id=session_id)
+
+
+def _narrowed(access: Access, key: ApiKey) -> Access:
+    return replace(
+        access,
+        scope=Scope(key.scope),
+        only_site=key.site_id,
+        only_asset=key.asset_id,
+        # A rotated key has another prefix: what the old secret opened must close.
+        session_id=key.prefix,
+        key_id=key.pk,
+    )
+
+
 def _usable(key: ApiKey, now: datetime) -> bool:
     return not key.expired(now) and key.created_by.is_active
 
@@ -152,8 +233,11 @@ def _currently(access: Access, behind: Mapping[str, int], may: Mapping[int, Acce
 
 
 def _live_sessions(now: datetime) -> QuerySet[Session]:
-    earliest = now - timedelta(days=settings.SESSION_DAYS)
-    return Session.objects.filter(revoked_at=None, started_at__gt=earliest, user__is_active=True)
+    return Session.objects.filter(revoked_at=None, started_at__gt=_earliest(now), user__is_active=True)
+
+
+def _earliest(now: datetime) -> datetime:
+    return now - timedelta(days=settings.SESSION_DAYS)
 
 
 def _live_session(session_id: str, user_id: int, now: datetime) -> Session | None:

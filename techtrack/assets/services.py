@@ -56,12 +56,12 @@ def create_asset(*, kind: Kind, by: Access, now: datetime, data: dict[str, Any])
 
     Without ``site`` it stands at the caller's own site, if the caller is an engineer at exactly one.
     """
-    values = {"site": queries.home_site(by)} | data
+    values = data if "site" in data else data | {"site": queries.home_site(by)}
     if by.only_asset is not None:
         raise Forbidden("this key is bound to one asset")
     by.require(Role.ENGINEER, _pk(values["site"]))
     if "type" in values:
-        values["type"] = _type_of(values["type"], now)
+        values = values | {"type": _type_of(values["type"], now)}
     asset = Asset.objects.create(kind=kind, created_at=now, updated_at=now, **values)
     AssetState.objects.create(asset=asset)
     events.publish(AssetChanged(asset.pk))

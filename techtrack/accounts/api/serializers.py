@@ -11,7 +11,7 @@ from rest_framework.validators import UniqueValidator
 
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.models import Membership, Site, User
-from techtrack.core.api.fields import NumberField, VisibleField, WholeSerializer
+from techtrack.core.api.fields import NumberField, ResourceSerializer, VisibleField, WholeSerializer
 
 LONGEST_PASSWORD = 1024
 LONGEST_TOKEN = 4096
@@ -65,7 +65,7 @@ class RoleSerializer(WholeSerializer, serializers.ModelSerializer):
         validators: list[Any] = []
 
 
-class PersonSerializer(serializers.ModelSerializer):
+class PersonSerializer(ResourceSerializer):
     """What every form of a person has."""
 
     username = UserNameField()
@@ -180,7 +180,7 @@ class TicketSerializer(serializers.Serializer):
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
-class SiteSerializer(serializers.ModelSerializer):
+class SiteSerializer(ResourceSerializer):
     """A place where assets stand."""
 
     name = serializers.CharField(max_length=200, validators=[UniqueValidator(queryset=Site.objects.all())])

@@ -24,7 +24,7 @@ from techtrack.accounts.api.serializers import (
     TokensSerializer,
 )
 from techtrack.accounts.models import User
-from techtrack.accounts.queries import find_session
+from techtrack.accounts.queries import session_access
 from techtrack.core import clock
 from techtrack.core.api.filters import refuse_unknown_parameters
 
@@ -86,7 +86,7 @@ class VerifyView(OpenDoor):
     @extend_schema(operation_id="token_verify", request=AccessTokenSerializer, responses={200: EMPTY_OBJECT}, auth=[])
     def post(self, request: Request) -> Response:
         """Look at an access token: 200 if it opens something now, else 401."""
-        find_session(self.read(AccessTokenSerializer)["token"], clock.now())
+        session_access(self.read(AccessTokenSerializer)["token"], clock.now())
         return Response({})
 
 

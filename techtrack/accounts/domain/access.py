@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -51,6 +51,20 @@ class Access:
     only_asset: int | None = None
     session_id: str | None = None
     key_id: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        user_id: int,
+        username: str,
+        roles: Iterable[tuple[int | None, str | None]],
+        *,
+        session_id: str | None = None,
+    ) -> Access:
+        """Make a person's access of pairs of a site, None for all, and the role there; no role is no pair."""
+        at = {site or 0: Role(role) for site, role in roles if role}
+        everywhere = at.pop(0, None)
+        return cls(user_id, username, everywhere=everywhere, at=at, session_id=session_id)
 
     @property
     def principal(self) -> str:

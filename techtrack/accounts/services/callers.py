@@ -8,7 +8,7 @@ from datetime import datetime
 from techtrack.accounts.domain import credentials
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import User
-from techtrack.accounts.queries import access_of, access_of_key, find_key, session_of
+from techtrack.accounts.queries import find_key, session_of
 from techtrack.accounts.services.keys import note_key
 from techtrack.accounts.services.sessions import note_session
 from techtrack.accounts.tokens import decode_access
@@ -40,9 +40,8 @@ def by_token(*, authorization: str, now: datetime) -> Caller | None:
     if token is None:
         return None
     claims = decode_access(token, now)
-    session = session_of(claims, now)
+    session, access = session_of(claims, now)
     note_session(session=session, now=now)
-    access = access_of(session.user, session_id=str(session.pk))
     return Caller(session.user, access, claims.expires_at)
 
 
@@ -51,6 +50,6 @@ def by_key(*, authorization: str, api_key: str | None, address: str, now: dateti
     text = credentials.shown(authorization, "api-key") or api_key
     if text is None:
         return None
-    key = find_key(text, address, now)
+    key, access = find_key(text, address, now)
     note_key(key=key, now=now)
-    return Caller(key.created_by, access_of_key(key), key.expires_at)
+    return Caller(key.created_by, access, key.expires_at)

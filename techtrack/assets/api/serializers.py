@@ -19,6 +19,7 @@ from techtrack.core.api.fields import (
     MomentField,
     NumberField,
     ObjectField,
+    ResourceSerializer,
     VisibleField,
     WholeSerializer,
 )
@@ -68,7 +69,7 @@ class AttributesField(ObjectField):
         return value
 
 
-class AssetSerializer(serializers.ModelSerializer[Asset]):
+class AssetSerializer(ResourceSerializer[Asset]):
     """An asset under either of its names."""
 
     key = serializers.CharField(
@@ -185,7 +186,7 @@ class TypeParameterSerializer(WholeSerializer):
         return attrs
 
 
-class AssetTypeSerializer(serializers.ModelSerializer[AssetType]):
+class AssetTypeSerializer(ResourceSerializer[AssetType]):
     """A kind of asset."""
 
     parameters: serializers.ListSerializer = serializers.ListSerializer(
@@ -222,7 +223,7 @@ class LabelsField(ObjectField):
         return value
 
 
-class ParameterSerializer(serializers.ModelSerializer[Parameter]):
+class ParameterSerializer(ResourceSerializer[Parameter]):
     """What is measured."""
 
     code = serializers.RegexField(
@@ -249,7 +250,7 @@ class AssetIdField(VisibleField):
         return int(super().to_internal_value(data).pk)
 
 
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
+class KeySerializer(ResourceSerializer[ApiKey]):
     """A machine's credential, without its text."""
 
     asset = AssetIdField(

@@ -29,6 +29,13 @@ from techtrack.core.api import concurrency
 from techtrack.core.api.viewsets import ResourceViewSet
 
 
+def _shown(rows: QuerySet) -> QuerySet:
+    """Take with ``rows`` what is shown of them; a type's list of parameters can be long, and is not."""
+    shown = rows.select_related("type", "state").defer("type__parameters")
+    ordered: QuerySet = shown.alias(last_seen=F("state__last_seen"))
+    return ordered
+
+
 class AssetViewSet(ResourceViewSet):
     """Assets of one ``kind``."""
 
@@ -38,12 +45,6 @@ class AssetViewSet(ResourceViewSet):
     search_fields = ["name", "key", "model", "serial_number", "manufacturer", "description"]
     ordering_fields = ["id", "name", "status", "last_seen", "created_at", "updated_at"]
     ordering = ["name", "id"]
-
-    def get_queryset(self) -> QuerySet:
-        # A type's list of parameters can be long, and is not shown here.
-        rows = super().get_queryset().select_related("type", "state").defer("type__parameters")
-        ordered: QuerySet = rows.annotate(last_seen=F("state__last_seen"))
-        return ordered
 
     def known_parameters(self) -> set[str]:
         return super().known_parameters() | ({"confirm"} if self.action == "destroy" else set())
@@ -72,14 +73,14 @@ class EquipmentViewSet(AssetViewSet):
     """Machines, robots, stations."""
 
     kind = Kind.EQUIPMENT
-    queryset = Equipment.objects.all()
+    queryset = _shown(Equipment.objects.all())
 
 
 class SensorViewSet(AssetViewSet):
     """Air-quality stations and the like."""
 
     kind = Kind.SENSOR
-    queryset = Sensor.objects.all()
+    queryset = _shown(Sensor.objects.all())
 
 
 class AssetTypeViewSet(ResourceViewSet):

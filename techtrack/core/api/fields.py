@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_duration
@@ -136,6 +137,22 @@ class VisibleField(serializers.PrimaryKeyRelatedField):
         thing = getattr(self.parent, "instance", None)
         held = thing.serializable_value(str(self.source)) if isinstance(thing, Model) else None
         return visible if held is None else visible | rows.filter(pk=held)
+
+
+M = TypeVar("M", bound=Model)
+
+
+class ResourceSerializer(serializers.ModelSerializer[M]):
+    """What a model looks like on the wire; which fields it has is thought out once, and copied for each request."""
+
+    prototypes: ClassVar[dict[str, Any]]
+
+    def get_fields(self) -> dict[str, Any]:
+        kind = type(self)
+        # Not inherited: a subclass may have other fields.
+        if "prototypes" not in vars(kind):
+            kind.prototypes = super().get_fields()
+        return deepcopy(kind.prototypes)
 
 
 class WholeSerializer(serializers.Serializer):

@@ -100,9 +100,10 @@ class Filters(DjangoFilterBackend):
     """django-filter with problems for answers, each naming its query parameter."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
-        filterset = self.get_filterset(request, queryset, view)
-        if filterset is None:
+        known = self.get_filterset_class(view, queryset)
+        if known is None or known.base_filters.keys().isdisjoint(request.query_params):
             return queryset
+        filterset = self.get_filterset(request, queryset, view)
         faults = [
             Fault(f"?{name}", error.code or Invalid.code, " ".join(error.messages))
             for name, found in filterset.errors.as_data().items()
@@ -149,4 +150,14 @@ class FlagFilter(django_filters.TypedChoiceFilter):
 
 
 class FilterSet(django_filters.FilterSet):
-    """A filter set of the house: fields are declared one by one, never generated from a model."""
+    """A filter set of the house: fields are declared one by one, never generated from a model.
+
+    None of them is required, none looks at another, and one that is not asked for narrows nothing.
+    """
+
+    base_filters: dict[str, django_filters.Filter]
+
+    def __init__(self, data: QueryDict, *args: Any, **kwargs: Any) -> None:
+        # Each request copies its filters and makes a form of them: of all that could be asked, it took a millisecond.
+        self.base_filters = {name: known for name, known in self.base_filters.items() if name in data}
+        super().__init__(data, *args, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.paginator import Page, Paginator
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,9 +14,22 @@ from techtrack.core.errors import Invalid
 MAX_PAGE = 1_000_000
 
 
+class _Paginator(Paginator):
+    """Counts only where the page does not tell by itself: one that is not full is the last, or beyond it."""
+
+    def page(self, number: Any) -> Page:
+        start = (number - 1) * self.per_page
+        rows = self.object_list[start : start + self.per_page]
+        if len(rows) < self.per_page and (len(rows) or not start):
+            # In the place where the property keeps what it has counted.
+            self.__dict__["count"] = start + len(rows)
+        return Page(rows, self.validate_number(number), self)
+
+
 class Pages(PageNumberPagination):
     """``page`` from 1, ``page_size`` 50 unless asked, at most 500."""
 
+    django_paginator_class = _Paginator
     page_size = 50
     max_page_size = 500
     page_size_query_param = "page_size"

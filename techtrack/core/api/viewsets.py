@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,10 +17,13 @@ from techtrack.core.api import concurrency, idempotency
 from techtrack.core.api.fields import refuse_unknown_fields
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.problems import with_current
+from techtrack.core.by_id import ById
 from techtrack.core.errors import Stale
 from techtrack.core.models import Versioned
 
 BIGGEST_ID = 2**63 - 1
+MOST_STATEMENTS = 300
+_statements: dict[tuple[type, str], ById] = {}
 
 
 class StrictViewSet(GenericViewSet):
@@ -52,13 +55,32 @@ class StrictViewSet(GenericViewSet):
         queryset = super().get_queryset()
         return queryset.visible_to(self.request.auth)  # type: ignore[attr-defined, no-any-return]
 
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        # Of an item the path says all: there is nothing to filter, to order or to search.
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
     def get_object(self) -> Any:
-        key = str(self.kwargs.get(self.lookup_url_kwarg or self.lookup_field))
+        if self.lookup_field != "pk":
+            return super().get_object()
+        key = str(self.kwargs["pk"])
         # An id beyond bigint is simply not there; the databases would disagree how to say so.
-        plain = key.isascii() and key.isdigit() and len(key) <= len(str(BIGGEST_ID))
-        if self.lookup_field == "pk" and (not plain or int(key) > BIGGEST_ID):
-            self.kwargs["pk"] = 0
-        return super().get_object()
+        plain = key.isascii() and key.isdigit() and len(key) <= len(str(BIGGEST_ID)) and int(key) <= BIGGEST_ID
+        found = self.row(int(key)) if plain else None
+        if found is None:
+            raise Http404
+        self.check_object_permissions(self.request, found)
+        return found
+
+    def row(self, pk: int) -> Any:
+        """Return the row with this id, None where there is none that the caller may see."""
+        # What a caller may see follows from its access alone, so that the statement can be made once for it.
+        name = type(self), repr(self.request.auth)
+        rows = _statements.get(name)
+        if rows is None:
+            if len(_statements) >= MOST_STATEMENTS:
+                _statements.clear()
+            rows = _statements[name] = ById(self.get_queryset())
+        return rows.find(pk)
 
 
 class ResourceViewSet(
@@ -109,8 +131,7 @@ class ResourceViewSet(
 
     def fresh(self, instance: Versioned) -> Any:
         """Return the representation of ``instance`` as a reader of the item would get it."""
-        found = self.get_queryset().filter(pk=instance.pk).first()
-        return self.get_serializer(found or instance).data
+        return self.get_serializer(self.row(instance.pk) or instance).data
 
     def _create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
@@ -145,7 +166,7 @@ class ResourceViewSet(
         try:
             return write()
         except Stale as error:
-            current = self.get_queryset().filter(pk=instance.pk).first() or instance
+            current = self.row(instance.pk) or instance
             raise with_current(error, current.version, self.get_serializer(current).data) from error
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from techtrack.alerts.models import Alert
 from techtrack.assets.models import Equipment, Sensor
-from techtrack.core.api.fields import MomentField, VisibleField, WholeSerializer
+from techtrack.core import clock
+from techtrack.core.api.fields import MomentField, ResourceSerializer, VisibleField, WholeSerializer
 from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.tasks.domain.workflow import is_overdue
 from techtrack.tasks.models import Category, Level, Priority, Task
@@ -16,7 +18,11 @@ from techtrack.tasks.models import Category, Level, Priority, Task
 MOST_PEOPLE = 100
 
 
-class CategorySerializer(serializers.ModelSerializer):
+def _or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.isoformat(moment)
+
+
+class CategorySerializer(ResourceSerializer):
     """The caller's own drawer for tasks."""
 
     colour = serializers.RegexField(
@@ -36,7 +42,7 @@ class ShareSerializer(WholeSerializer):
     level = serializers.ChoiceField(choices=Level.choices, default=Level.READ.value)
 
 
-class TaskSerializer(serializers.ModelSerializer):
+class TaskSerializer(ResourceSerializer):
     """One piece of work. At most one of ``equipment`` and ``sensor`` is given; without owners the maker owns it."""
 
     # The model's field would bring bounds into the document that differ from database to database.
@@ -81,6 +87,29 @@ class TaskSerializer(serializers.ModelSerializer):
     def get_is_overdue(self, task: Task) -> bool:
         """Whether the due date has passed and the work is not finished."""
         return is_overdue(task.state, task.due_date, self.context["now"])
+
+    def to_representation(self, instance: Task) -> dict[str, Any]:
+        # By hand, as that of assets is: the generic way takes ten times as long.
+        return {
+            "id": instance.pk,
+            "title": instance.title,
+            "description": instance.description,
+            "priority": instance.priority,
+            "state": instance.state,
+            "category": instance.category_id,
+            "due_date": _or_none(instance.due_date),
+            "is_overdue": self.get_is_overdue(instance),
+            "owners": instance.owners,
+            "shared_with": [{"user": share.user_id, "level": share.level} for share in instance.shared_with],
+            "equipment": instance.equipment,
+            "sensor": instance.sensor,
+            "alert": instance.alert_id,
+            "created_by": instance.created_by_id,
+            "created_at": clock.isoformat(instance.created_at),
+            "updated_at": clock.isoformat(instance.updated_at),
+            "completed_at": _or_none(instance.completed_at),
+            "version": instance.version,
+        }
 
     def validate_shared_with(self, shares: list[dict[str, Any]]) -> list[tuple[int, str]]:
         """Bring each share into the pair that the services take."""

@@ -95,9 +95,9 @@ class TestCurrentAccess:
         with django_assert_num_queries(2):
             is_alive(access, now)
 
-    def test_of_a_token_costs_two_queries(self, olga, now, django_assert_num_queries):
+    def test_of_a_token_costs_one_query(self, olga, now, django_assert_num_queries):
         token = services.start_session(user=olga, address="", device="", now=now).access
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             session_access(token, now)
 
     def test_of_a_browser_ends_with_the_password(self, olga, now):

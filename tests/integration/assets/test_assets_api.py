@@ -389,12 +389,40 @@ class TestListing:
     def test_its_queries_do_not_grow_with_it(self, client, plant, django_assert_num_queries):
         for number in range(3):
             factories.make_equipment(site=plant, type=factories.make_type(f"type-{number}"))
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             client.get("/api/equipment/")
         for number in range(30):
             factories.make_equipment(site=plant, type=factories.make_type(f"type-{number}"))
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             assert len(client.get("/api/equipment/").json()["results"]) == 33
+
+    @pytest.mark.parametrize(
+        ("page", "size", "shown", "queries"),
+        [
+            pytest.param(1, 5, 4, 1, id="one that is not full tells how many there are"),
+            pytest.param(2, 3, 1, 1, id="so does the last of several"),
+            pytest.param(1, 4, 4, 2, id="after a full one is counted"),
+            pytest.param(2, 2, 2, 2, id="after a full last one is counted"),
+            pytest.param(2, 4, None, 2, id="behind the last there is none"),
+        ],
+    )
+    def test_counts_only_where_the_page_does_not_tell(
+        self, client, plant, page, size, shown, queries, django_assert_num_queries
+    ):
+        for _ in range(4):
+            factories.make_equipment(site=plant)
+        with django_assert_num_queries(queries):
+            response = client.get(f"/api/equipment/?page={page}&page_size={size}")
+        if shown is None:
+            assert response.status_code == 404
+            return
+        said = response.json()
+        assert (said["count"], len(said["results"])) == (4, shown)
+        assert bool(said["next"]) == (page * size < 4)
+
+    def test_of_nothing_is_one_empty_page(self, client, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert client.get("/api/equipment/").json() == {"count": 0, "next": None, "previous": None, "results": []}
 
     def test_health_and_last_seen_are_those_of_the_state(self, client, robot):
         seen = datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
-from techtrack.core.api.fields import IsoDurationField, NumberField
+from techtrack.accounts.models import Site
+from techtrack.core.api.fields import IsoDurationField, NumberField, ResourceSerializer
 from techtrack.core.api.viewsets import merge_patch
 
 
@@ -75,3 +76,27 @@ class TestMergePatch:
         target = {"a": {"b": 1}}
         merge_patch(target, {"a": {"b": 2}})
         assert target == {"a": {"b": 1}}
+
+
+class _SiteSerializer(ResourceSerializer):
+    class Meta:
+        model = Site
+        fields = ["id", "name"]
+
+
+class _LongerSerializer(_SiteSerializer):
+    class Meta(_SiteSerializer.Meta):
+        fields = ["id", "name", "timezone"]
+
+
+class TestResourceSerializer:
+    def test_gives_each_request_fields_of_its_own(self):
+        first, second = _SiteSerializer(), _SiteSerializer()
+        assert repr(first.fields["name"]) == repr(second.fields["name"])
+        assert first.fields["name"] is not second.fields["name"]
+        first.fields["name"].required = False
+        assert _SiteSerializer().fields["name"].required
+
+    def test_has_other_fields_in_a_subclass(self):
+        assert list(_SiteSerializer().fields) == ["id", "name"]
+        assert list(_LongerSerializer().fields) == ["id", "name", "timezone"]
