@@ -59,8 +59,9 @@ case "${1:-up}" in
     ;;
   web)
     wait_for_database
-    exec granian --interface wsgi --host "$HOST" --port "$PORT" --workers 2 --respawn-failed-workers \
-      --workers-kill-timeout 10 \
+    # Fewer threads than a process has connections to the database; granian's own number is hundreds.
+    exec granian --interface wsgi --http 1 --host "$HOST" --port "$PORT" --workers 2 \
+      --blocking-threads "${WEB_CONCURRENCY:-8}" --respawn-failed-workers --workers-kill-timeout 10 \
       techtrack.config.wsgi:application
     ;;
   asgi)

@@ -1,140 +1,238 @@
-"""The process layouts: one process, and many; people's requests and readings measured in the same run."""
+"""The process layouts: one process, and many behind a proxy; people's requests and readings in the same run."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 import time
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from benchmarks import client
 from benchmarks.bench import Bench, Start
 from benchmarks.figures import Result, Run, interleaved, number, percentile
-from benchmarks.load import BODY, make_load, whole_hour
+from benchmarks.load import make_load
 from benchmarks.processes import Server, answers, free_port
+from benchmarks.system import NotInstalled
 from benchmarks.techtrack import ROOT, TechTrack
 
+DEPLOY, BIN = ROOT / "deploy", Path(sys.executable).parent
 CONNECTIONS = 8
+# So many bodies a second, each one tick of all machines: 50,000 values.
+BODIES = 10
+# Of twenty requests; all others read one asset.
+LISTS, RENAMES, CREATIONS, DELETIONS = {3, 8, 13, 18}, {5, 15}, {0}, {10}
+# More than any layout answers: an asset can be deleted once.
+MOST_A_SECOND = 1_000
 
 
 class Embedded(TechTrack):
     """One uvicorn process with everything in it."""
 
-    def people_port(self) -> int:
-        """The port that people's requests go to."""
-        return self.port
-
 
 class Production(TechTrack):
-    """Django on granian, the fast door and live news on uvicorn, a worker; as in deploy/, without the proxy."""
-
-    def people_port(self) -> int:
-        """The port that people's requests go to."""
-        return self._web_port
+    """Django on granian, the fast door on uvicorn, a worker, Redis where there is one, behind nginx: as in deploy/."""
 
     def _start(self) -> list[Server]:
-        self._web_port, redis = free_port(), self._redis()
-        self.env |= {"TECHTRACK_EMBEDDED_WORKERS": "false", **({"REDIS_URL": redis[1]} if redis else {})}
-        bin_folder = Path(sys.executable).parent
-        at = ["--host", "127.0.0.1", "--port"]
-        web = [str(bin_folder / "granian"), "--interface", "wsgi", *at, str(self._web_port), "--workers", "2"]
-        asgi = [str(bin_folder / "uvicorn"), "techtrack.config.asgi:application", *at, str(self.port)]
-        commands = {
-            "web": [*web, "--respawn-failed-workers", "--no-ws", "techtrack.config.wsgi:application"],
-            "asgi": [*asgi, "--ws", "websockets-sansio", "--no-access-log", "--no-proxy-headers"],
-            "worker": [sys.executable, "-m", "techtrack.cli", "worker"],
-        }
-        servers = [redis[0]] if redis else []
-        for name, command in commands.items():
-            servers.append(Server(command, log=self.folder / f"{name}.log", env=self.env, cwd=ROOT))
-        for server, port in zip(servers[-3:], (self._web_port, self.port), strict=False):
-            server.wait_for(lambda port=port: answers(f"http://127.0.0.1:{port}/readyz"))
-        return servers
+        web, asgi = free_port(), free_port()
+        settings = {"TECHTRACK_EMBEDDED_WORKERS": "false", "TECHTRACK_BEHIND_PROXY": "true"}
+        self.env |= settings | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+        servers = self._redis()
+        started = [self._part("worker", [str(DEPLOY / "entrypoint.sh"), "worker"])]
+        for name, command, port in (("web", self._web(web), web), ("asgi", self._asgi(), asgi)):
+            started.append(self._part(name, command, HOST="127.0.0.1", PORT=str(port)))
+            started[-1].wait_for(lambda port=port: answers(f"http://127.0.0.1:{port}/healthz"))
+        started.append(self._proxy(web, asgi))
+        started[-1].wait_for(lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
+        return servers + started
 
-    def _redis(self) -> tuple[Server, str] | None:
+    def _web(self, port: int) -> list[str]:
+        return [str(DEPLOY / "entrypoint.sh"), "web"]
+
+    def _asgi(self) -> list[str]:
+        return [str(DEPLOY / "entrypoint.sh"), "asgi"]
+
+    def _part(self, name: str, command: list[str], **settings: str) -> Server:
+        return Server(command, log=self.folder / f"{name}.log", env=self.env | settings, cwd=ROOT)
+
+    def _redis(self) -> list[Server]:
         program = shutil.which("redis-server")
         if program is None:
-            return None
+            return []
         port = free_port()
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
-        return Server(command, log=self.folder / "redis.log"), f"redis://127.0.0.1:{port}/0"
+        self.env["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        return [self._part("redis", [program, *options])]
+
+    def _proxy(self, web: int, asgi: int) -> Server:
+        program = _nginx()
+        configuration = configure_proxy(self.folder, port=self.port, web=web, asgi=asgi)
+        return self._part("proxy", [program, "-e", str(self.folder / "proxy.log"), "-c", str(configuration)])
+
+
+class DjangoAsgi(Production):
+    """The same, but Django under its own ASGI handler."""
+
+    def _web(self, port: int) -> list[str]:
+        application = ["--factory", "django.core.asgi:get_asgi_application", "--lifespan", "off"]
+        at = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+        return [str(BIN / "uvicorn"), *application, *at, "--no-access-log", "--no-proxy-headers"]
+
+
+def _nginx() -> str:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    if program is None:
+        raise NotInstalled("nginx is not installed (apt-get install nginx-light)")
+    return program
+
+
+def configure_proxy(folder: Path, *, port: int, web: int, asgi: int) -> Path:
+    """Write the configuration of deploy/ for one process of each kind, by their ports, and without TLS."""
+    text = (DEPLOY / "nginx.conf").read_text()
+    text = re.sub(r"server \{\s+listen 80 .*?\}\n", "", text, flags=re.DOTALL)
+    text = re.sub(r" *ssl_\w+ .*\n| *server (web|asgi)-2:8000;\n", "", text)
+    text = re.sub(r"listen 443 .*?;", f"listen 127.0.0.1:{port};", text)
+    text = text.replace("web-1:8000", f"127.0.0.1:{web}").replace("asgi-1:8000", f"127.0.0.1:{asgi}")
+    here = f"access_log {folder}/access.log; client_body_temp_path {folder}/bodies;"
+    text = text.replace("http {", f"http {{\n    {here}", 1)
+    owner = "user root;" if os.geteuid() == 0 else ""
+    path = folder / "nginx.conf"
+    path.write_text(f"daemon off; pid {folder}/nginx.pid; {owner}\n{text}")
+    return path
 
 
 def layouts(bench: Bench) -> Result:
-    """People alone, readings alone, both at once."""
+    """People alone, then people while readings come in."""
     seconds = bench.pick(3, 8)
-    starts: dict[str, Start] = {
-        "one process, SQLite": Embedded,
-        "one process, PostgreSQL": lambda: Embedded(bench.postgres),
-        "production layout, PostgreSQL": lambda: Production(bench.postgres),
+    measures: dict[str, Callable[[], Run]] = {
+        name: lambda start=start: _measure(bench, start, seconds)  # type: ignore[misc]
+        for name, start in _starts(bench).items()
     }
-    measures = {name: lambda start=start: _measure(bench, start, seconds) for name, start in starts.items()}
-    runs = interleaved(measures, rounds=1, say=bench.say)
-    shown = [
-        "layout",
-        "people/s alone",
-        "p99 ms",
-        "M values/s alone",
-        "people/s with readings",
-        "p99 ms",
-        "M values/s with people",
-    ]
-    names = ("people", "people_p99", "ingest", "people_both", "people_both_p99", "ingest_both")
-    rows = [[name, *(number(run[figure]) for figure in names)] for name, run in runs.items()]
+    runs = interleaved(measures, rounds=bench.rounds, say=bench.say)
+    shown = {
+        "alone": "people/s alone",
+        "alone_p50": "p50 ms",
+        "alone_p99": "p99 ms",
+        "alone_cpu": "CPU ms a request",
+        "both": "people/s with readings",
+        "both_p50": "p50 ms",
+        "both_p99": "p99 ms",
+        "values": "values/s",
+        "ack_p50": "ack p50 ms",
+        "ack_p99": "ack p99 ms",
+        "cores": "cores busy",
+    }
+    rows = [[name, *(number(run[figure]) for figure in shown)] for name, run in runs.items()]
     notes = [
         (
-            f"People: {CONNECTIONS} connections, of ten requests seven read one asset, two a list of 50, one "
-            "renames an asset "
-            "(PATCH), with a key. Readings: bodies of 5,000 over 2 connections. Clients share the cores with "
-            "the servers."
+            f"People: {CONNECTIONS} connections, each asking again when answered; of twenty requests twelve read an "
+            "asset, four a list of 50, two rename an asset, one creates and one deletes one. Readings: "
+            f"{BODIES} bodies a second of 1,000 readings of five values, judged by 5,000 rules. The clients share "
+            "the cores with the servers and PostgreSQL; CPU is that of the servers and PostgreSQL."
         ),
-        "Production: granian with 2 workers, one uvicorn, one worker, Redis where it is installed; the proxy left out.",
+        (
+            "Production: the commands of `deploy/entrypoint.sh` (web with 2 granian workers, asgi, worker) and "
+            "`deploy/nginx.conf` without TLS, Redis where it is installed."
+        ),
+        *bench.missing.values(),
     ]
-    return Result("layouts", "Process layouts: people's requests and readings at once", shown, rows, [], notes)
+    return Result(
+        "layouts",
+        "Process layouts: people's requests and readings at once",
+        ["layout", *shown.values()],
+        rows,
+        [],
+        notes,
+    )
+
+
+def _starts(bench: Bench) -> dict[str, Start]:
+    """Return how to start each layout for which all is on this machine; the others are noted in ``missing``."""
+    starts: dict[str, Start] = {"one process, SQLite": Embedded}
+    try:
+        postgres = bench.postgres
+        starts["one process, PostgreSQL"] = lambda: Embedded(postgres)
+        _nginx()
+        starts["production, PostgreSQL"] = lambda: Production(postgres)
+        starts["the same, Django's own ASGI handler"] = lambda: DjangoAsgi(postgres)
+    except NotInstalled as error:
+        bench.missing["layouts"] = str(error)
+    return starts
 
 
 def _measure(bench: Bench, start: Start, seconds: float) -> Run:
     with bench.running(start) as system:
-        assert isinstance(system, Embedded | Production)
-        people = _people(system)
-        load = make_load(ticks=int(seconds * 300), end=whole_hour(1), step=timedelta(seconds=10))
-        stretches = load.stretches(BODY)
-        requests = [system.write_request(load, first, last) for first, last in stretches]
-        half = len(requests) // 2
-        port = system.people_port()
-        client.send(port, people, connections=CONNECTIONS, seconds=0.5).check("people")
-        alone = client.send(port, people, connections=CONNECTIONS, seconds=seconds)
-        alone.check("people")
-        readings = client.send(system.port, requests[:half], connections=2, seconds=seconds)
-        readings.check("readings")
-        sending = client.Sending(system.port, requests[half:], connections=2, seconds=seconds)
-        time.sleep(0.2)
-        both = client.send(port, people, connections=CONNECTIONS, seconds=seconds)
-        with_people = sending.result()
+        assert isinstance(system, TechTrack)
+        each = int(seconds * MOST_A_SECOND / 20)
+        people = _people(system, spares=_make_spares(system, 2 * each + 10))
+        client.send(system.port, list(islice(people, 200)), connections=CONNECTIONS).check("people")
+        cpu = system.cpu()
+        alone = client.send(system.port, list(islice(people, 20 * each)), connections=CONNECTIONS, seconds=seconds)
+        cpu = system.cpu() - cpu
+        alone.check("people alone")
+        sending = client.Sending(system.port, _readings(system, seconds + 1), connections=4, rate=BODIES)
+        time.sleep(0.5)
+        busy = system.cpu()
+        both = client.send(system.port, list(islice(people, 20 * each)), connections=CONNECTIONS, seconds=seconds)
+        busy = system.cpu() - busy
+        readings = sending.result()
         both.check("people with readings")
-        with_people.check("readings with people")
-        per_body = load.count / len(stretches) / 1e6
+        readings.check("readings with people")
         return {
-            "people": len(alone.latencies) / alone.seconds,
-            "people_p99": percentile(alone.latencies, 0.99) * 1e3,
-            "ingest": len(readings.latencies) * per_body / readings.seconds,
-            "people_both": len(both.latencies) / both.seconds,
-            "people_both_p99": percentile(both.latencies, 0.99) * 1e3,
-            "ingest_both": len(with_people.latencies) * per_body / with_people.seconds,
+            "alone": len(alone.latencies) / alone.seconds,
+            "alone_p50": percentile(alone.latencies, 0.5) * 1e3,
+            "alone_p99": percentile(alone.latencies, 0.99) * 1e3,
+            "alone_cpu": cpu / len(alone.latencies) * 1e3,
+            "both": len(both.latencies) / both.seconds,
+            "both_p50": percentile(both.latencies, 0.5) * 1e3,
+            "both_p99": percentile(both.latencies, 0.99) * 1e3,
+            "values": len(readings.latencies) * 5 * len(system.machines) / readings.seconds,
+            "ack_p50": percentile(readings.latencies, 0.5) * 1e3,
+            "ack_p99": percentile(readings.latencies, 0.99) * 1e3,
+            "cores": busy / both.seconds,
         }
 
 
-def _people(system: TechTrack) -> list[bytes]:
+def _readings(system: TechTrack, seconds: float) -> list[bytes]:
+    """Return the requests of so many seconds at the true cadence: readings of now."""
+    ticks, step = int(seconds * BODIES), timedelta(seconds=1 / BODIES)
+    load = make_load(ticks=ticks, end=datetime.now(UTC) + ticks * step, step=step)
+    return [system.write_request(load, tick, tick + 1) for tick in range(ticks)]
+
+
+def _make_spares(system: TechTrack, count: int) -> Iterator[int]:
+    """Create assets to be deleted; their ids follow those of the machines."""
+    requests = [_creation(system, f"spare-{n}") for n in range(count)]
+    client.send(system.port, requests, connections=CONNECTIONS).check("creation")
+    return iter(range(system.machines[-1] + 1, system.machines[-1] + 1 + count))
+
+
+def _creation(system: TechTrack, key: str) -> bytes:
+    body = f'{{"name":"{key}","key":"{key}","type":"machine","site":{system.site}}}'.encode()
+    return client.request("POST", "/api/equipment/", body, system.headers("write"))
+
+
+def _people(system: TechTrack, *, spares: Iterator[int]) -> Iterator[bytes]:
+    """Give what people ask for, without end."""
     headers = system.headers("write")
     patch = headers | {"Content-Type": "application/merge-patch+json"}
-    requests = []
-    for turn, asset in enumerate(system.machines):
-        if turn % 10 < 7:
-            requests.append(client.request("GET", f"/api/equipment/{asset}/", headers=headers))
-        elif turn % 10 < 9:
-            requests.append(client.request("GET", "/api/equipment/", headers=headers))
+    turn = 0
+    while True:
+        turn, kind = turn + 1, turn % 20
+        # Far from one another, as what people look at is.
+        machine = system.machines[turn * 37 % len(system.machines)]
+        if kind in LISTS:
+            yield client.request("GET", "/api/equipment/", headers=headers)
+        elif kind in RENAMES:
+            body = f'{{"name":"Machine {machine} of turn {turn}"}}'.encode()
+            yield client.request("PATCH", f"/api/equipment/{machine}/", body, patch)
+        elif kind in CREATIONS:
+            yield _creation(system, f"new-{turn}")
+        elif kind in DELETIONS:
+            yield client.request("DELETE", f"/api/equipment/{next(spares)}/", headers=headers)
         else:
-            body = f'{{"name":"Machine {asset} again"}}'.encode()
-            requests.append(client.request("PATCH", f"/api/equipment/{asset}/", body, patch))
-    return requests
+            yield client.request("GET", f"/api/equipment/{machine}/", headers=headers)

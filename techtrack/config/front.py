@@ -1,21 +1,25 @@
-"""The ASGI front before Django: takes the whole body, so that a truncated or endless one never reaches a view."""
+"""The ASGI front before Django: only whole bodies reach a view, and no answer is made for a reader who has gone."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from typing import Any, cast
 
+from a2wsgi import WSGIMiddleware
 from django.core.exceptions import RequestDataTooBig
-
-from techtrack.core.http import naming_request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
+# Where the threads of the bridge find out that nobody reads any more.
+GONE = "techtrack.gone"
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Doors that machines knock at all the time, and that change nothing but readings.
@@ -70,6 +74,55 @@ class WholeBody:
                 return bytes(body)
 
 
+class Bridge:
+    """Serves a WSGI application in threads; an answer of many pieces ends when its reader goes away.
+
+    The server drops what is sent to nobody, and the bridge alone would go on making it, an export for hours.
+    """
+
+    def __init__(self, application: Wsgi, *, workers: int) -> None:
+        self._application = application
+        # The bridge's annotations name one message at a time; what it takes and sends is plain ASGI.
+        self._bridge: Any = WSGIMiddleware(cast("Any", self._answer), workers=workers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = threading.Event()
+        pieces, watching = 0, None
+
+        async def counting(message: Message) -> None:
+            nonlocal pieces, watching
+            await send(message)
+            pieces += bool(message.get("more_body"))
+            # Most answers are one piece, and are over before anybody could go.
+            if pieces > 1 and watching is None:
+                watching = asyncio.create_task(watch(receive, gone))
+
+        try:
+            await self._bridge({**scope, GONE: gone}, receive, counting)
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+    def _answer(self, environ: Environ, start_response: Callable[..., Any]) -> Iterator[bytes]:
+        gone = environ["asgi.scope"][GONE]
+        answer = self._application(environ, start_response)
+        try:
+            for piece in answer:
+                yield piece
+                if gone.is_set():
+                    break
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+
+
+async def watch(receive: Receive, gone: threading.Event) -> None:
+    """Wait until the client has gone, and say so."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
 class AfterWrites:
     """Calls ``listener`` when a request that may have changed something is about to be answered.
 
@@ -108,12 +161,7 @@ async def _refuse(scope: Scope, send: Send) -> None:
     from techtrack.core.api import problems  # noqa: PLC0415 - DRF can only be read once Django is set up
 
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    with naming_request(given) as request_id:
-        problem = problems.describe(RequestDataTooBig(), instance=scope["path"])
-    headers = [
-        (b"content-type", problems.MEDIA_TYPE.encode()),
-        (b"connection", b"close"),
-        (b"x-request-id", request_id.encode()),
-    ]
-    await send({"type": "http.response.start", "status": problem["status"], "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(problem).encode()})
+    status, named, body = problems.early(RequestDataTooBig(), instance=scope["path"], given=given)
+    headers = [(name.lower().encode(), value.encode()) for name, value in named]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

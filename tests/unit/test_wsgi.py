@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 
-from techtrack.config.wsgi import Alone
+from techtrack.config.wsgi import Alone, Complete
 
 
 class TestAlone:
@@ -51,3 +53,32 @@ class TestAlone:
             except OSError:
                 continue
         assert len(tries) == 2
+
+
+class TestComplete:
+    @staticmethod
+    def ask(body: bytes, **environ: str) -> tuple[str, bytes]:
+        """Return the status and the answer, which is the body as it was read."""
+        said: list[str] = []
+
+        def echo(environ, start_response):
+            start_response("200 OK", [])
+            return [environ["wsgi.input"].read()]
+
+        served = Complete(echo, limit=10)
+        environ = {"PATH_INFO": "/", "wsgi.input": io.BytesIO(body), **environ}
+        answer = b"".join(served(environ, lambda status, _: said.append(status)))
+        return said[0], answer
+
+    def test_lets_whole_bodies_through(self):
+        assert self.ask(b"0123456789", CONTENT_LENGTH="10") == ("200 OK", b"0123456789")
+        assert self.ask(b"", CONTENT_LENGTH="") == ("200 OK", b"")
+
+    def test_refuses_a_body_that_was_cut_off_and_one_in_chunks(self):
+        for body, how in ((b"{}", {"CONTENT_LENGTH": "9"}), (b"{}", {"HTTP_TRANSFER_ENCODING": "chunked"})):
+            status, problem = self.ask(body, **how)
+            assert status.startswith("400 ")
+            assert json.loads(problem)["code"] == "incomplete_body"
+
+    def test_leaves_one_that_is_too_long_unread(self):
+        assert self.ask(b"01234567890", CONTENT_LENGTH="11") == ("200 OK", b"01234567890")
