@@ -1,4 +1,4 @@
-"""One process of a campaign: ``python -m tests.campaigns.child team`` forks writers, compactors, readers.
+"""One process of a campaign: ``python -m tests.campaigns.child team`` forks writers, correctors, compactors, readers.
 
 The parent puts DATABASE_URL and TECHTRACK_HOME into the environment. A process that finds something wrong prints it and
 ends with status 1; one that is killed says nothing, as in life.
@@ -39,6 +39,24 @@ def write(options: argparse.Namespace) -> list[str]:
         os.write(acks, b".")
         number += 1
         time.sleep(dice.uniform(0, options.pause))
+    return []
+
+
+def correct(options: argparse.Namespace) -> list[str]:
+    """Count in one reading together with others: each correction holds only if the reading is as it was read."""
+    from tests.campaigns import counting  # noqa: PLC0415 - the settings come first
+
+    dice, counted, stale = random.Random(options.writer), 0, 0
+    acks = os.open(ack_file(options.acks, f"corrector {options.writer}"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    running = _until_stopped()
+    while running():
+        if counting.count():
+            os.write(acks, b".")
+            counted += 1
+        else:
+            stale += 1
+        time.sleep(dice.uniform(0, options.pause))
+    print(f"correct: counted {counted}, {stale} times stale", flush=True)
     return []
 
 
@@ -88,9 +106,11 @@ def read(options: argparse.Namespace) -> list[str]:
 
 def check(options: argparse.Namespace) -> list[str]:
     """Hold all that is there against what was acknowledged."""
-    from tests.campaigns import inspection  # noqa: PLC0415 - the settings come first
+    from tests.campaigns import counting, inspection  # noqa: PLC0415 - the settings come first
 
-    return inspection.faults(options.seed, acknowledged(options.acks, options.writers))
+    corrections = sum(file.stat().st_size for file in options.acks.glob("corrector *"))
+    found = counting.miscounts(corrections) if "correct" in dict(options.members) else []
+    return found + inspection.faults(options.seed, acknowledged(options.acks, options.writers))
 
 
 def recount(options: argparse.Namespace) -> list[str]:
@@ -111,7 +131,7 @@ def inspect(options: argparse.Namespace) -> list[str]:
     return []
 
 
-def ack_file(folder: Path, writer: int) -> Path:
+def ack_file(folder: Path, writer: int | str) -> Path:
     """Return the file that grows by a byte with every acknowledged operation."""
     return folder / str(writer)
 
@@ -143,6 +163,8 @@ def team(options: argparse.Namespace) -> list[str]:
     from django.db import connection  # noqa: PLC0415 - as above
 
     call_command("migrate", verbosity=0, interactive=False)
+    if "correct" in dict(options.members):
+        import_module("tests.campaigns.counting").begin()
     connection.close()
     if connection.vendor == "postgresql":
         connection.close_pool()

@@ -15,8 +15,20 @@ import numpy as np
 from django.db import Error, connection, transaction
 
 from techtrack.telemetry.domain.reading import FOREVER
-from techtrack.telemetry.models import LogConsumer
-from techtrack.telemetry.store import chunks, compaction, database, folding, latest, segments, tail
+from techtrack.telemetry.models import LogConsumer, Upkeep
+from techtrack.telemetry.services import corrections
+from techtrack.telemetry.store import (
+    chunks,
+    compaction,
+    database,
+    days,
+    folding,
+    latest,
+    rollups,
+    segments,
+    tail,
+    upkeep,
+)
 
 
 @contextmanager
@@ -102,20 +114,67 @@ def watermark_moves_first() -> Iterator[None]:
 
 
 @contextmanager
+def days_outlive_their_hours() -> Iterator[None]:
+    """Keep the day of an hour that is folded again."""
+    with mock.patch.object(upkeep, "unsettle"):
+        yield
+
+
+@contextmanager
+def days_count_where_they_begin() -> Iterator[None]:
+    """Take days of whatever zone for those that are asked for: as a whole, wherever they end."""
+    take = rollups._take_days_of
+
+    def cut_off(one: Any, rows: Sequence[Any], edges: Any) -> None:
+        last = [edges[np.searchsorted(edges, row[2], "right")] for row in rows]
+        take(one, [(*row[:3], min(row[3], end), *row[4:]) for row, end in zip(rows, last, strict=True)], edges)
+
+    with mock.patch.object(rollups, "_take_days_of", cut_off):
+        yield
+
+
+@contextmanager
+def days_are_written_whatever_changed() -> Iterator[None]:
+    """Write a day though one of its hours has changed since it was read."""
+    write = days._write
+
+    def anyhow(revisions: Mapping[int, int], *what: Any) -> None:
+        there = Upkeep.objects.filter(pk__in=revisions)
+        write(dict(there.values_list("pk", "revision")), *what)
+
+    with mock.patch.object(days, "_write", anyhow):
+        yield
+
+
+@contextmanager
 def compactors_do_not_mind_each_other() -> Iterator[None]:
     """Write chunks whoever else has written them meanwhile, and move the watermark wherever it is."""
     statement = compaction._UPSERT_CHUNK.replace("telemetry_chunk.through = %s", "telemetry_chunk.through <> -2 - %s")
     write = compaction._write
 
-    def slowly(*what: Any) -> None:
-        # So that the other one passes meanwhile.
-        time.sleep(random.choice([0, 0.5]))
-        write(*what)
+    def slowly(group: Any, view: tail.View, now: Any) -> None:
+        # So that the other one passes meanwhile, and folds what has come since.
+        deadline = time.monotonic() + random.choice([0, 2])
+        while segments.watermark() <= view.position and time.monotonic() < deadline:
+            time.sleep(0.005)
+        write(group, view, now)
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(compaction, "_write", slowly))
         stack.enter_context(mock.patch.object(compaction, "_UPSERT_CHUNK", statement))
         stack.enter_context(mock.patch.object(compaction, "_hold", _do_not_hold))
+        yield
+
+
+@contextmanager
+def correctors_do_not_queue() -> Iterator[None]:
+    """Compare a reading without a lock on its asset; on SQLite, where transactions queue, before one begins."""
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(corrections, "_lock"))
+        if connection.vendor == "sqlite":
+            write, correct = corrections.write, corrections.correct.__wrapped__
+            stack.enter_context(mock.patch.object(corrections, "write", transaction.atomic(write)))
+            stack.enter_context(mock.patch.object(corrections, "correct", correct))
         yield
 
 
@@ -130,7 +189,7 @@ def chunks_are_read_before_the_log() -> Iterator[None]:
         floor, deadline = segments.watermark(), time.monotonic() + 2.0
         while segments.watermark() == floor and time.monotonic() < deadline:
             time.sleep(0.005)
-        with mock.patch.object(chunks, "load", return_value=iter(stored)), store._picture() as view:
+        with mock.patch.object(chunks, "load", return_value=iter(stored)), store.picture() as view:
             return chunks.readings(view, ids, span, codes)
 
     with mock.patch.object(database.DatabaseStore, "readings", readings):

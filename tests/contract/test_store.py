@@ -227,6 +227,13 @@ class TestMarking:
         assert statistics(store, 0, HOUR) is None
         assert statistics(store, 0, HOUR, code="temperature")["count"].tolist() == [1]
 
+    def test_may_cover_ten_years(self, store):
+        put(store, *((1, day * 24 * HOUR + 1, {"speed": float(day)}) for day in (-1, 0, 400, 3000, 3660)))
+        say(store, Quality.BAD, 0, 3650 * 24 * HOUR)
+        say(store, Quality.GOOD, 399 * 24 * HOUR, 401 * 24 * HOUR)
+        found = statistics(store, *range(-24 * HOUR, 3700 * 24 * HOUR, 24 * HOUR))
+        assert [int(found["last"][index]) for index in np.flatnonzero(found["count"])] == [-1, 400, 3660]
+
 
 class TestForgetting:
     def test_forgets_one_asset_and_keeps_the_others(self, store):
@@ -236,15 +243,16 @@ class TestForgetting:
         assert list(store.latest(ASSETS)) == [2]
         assert statistics(store, 0, HOUR) is None
 
-    def test_forgets_locks_and_marks_as_well(self, store):
-        put(store, (1, 1, {"speed": 1.0}))
-        take_out(store, 1, 1)
+    def test_is_for_good_whatever_still_arrives(self, store):
+        put(store, (1, 1, {"speed": 1.0}), (2, 1, {"speed": 2.0}))
         say(store, Quality.BAD, 0, HOUR)
         store.forget(1, now=NOW)
-        put(store, (1, 1, {"speed": 4.0}))
-        assert rows_of(store) == {1: {1: {"speed": 4.0}}}
-        assert store.readings([1])[1].quality("speed").tolist() == [0]
-        assert statistics(store, 0, HOUR)["count"].tolist() == [1]
+        put(store, (1, 1, {"speed": 4.0}), (1, 2 * HOUR, {"speed": 5.0}), (2, 2, {"speed": 3.0}))
+        put(store, (1, 3, {"speed": 9.0}), kind=Kind.REPLACE)
+        assert rows_of(store) == {2: {1: {"speed": 2.0}, 2: {"speed": 3.0}}}
+        assert list(store.latest(ASSETS)) == [2]
+        assert store.extent([1]) is None
+        assert statistics(store, 0, HOUR) is None
 
 
 class TestReading:

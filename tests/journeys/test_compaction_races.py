@@ -1,7 +1,8 @@
-"""Four writers, two compactors and a reader, each a process: nothing is lost, doubled, or missing in between."""
+"""Writers, correctors, compactors and a reader, each a process: nothing is lost, doubled, or missing in between."""
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.plugins.platform import database_url
 # One after the other: each needs the machine for itself more than most tests do.
 pytestmark = pytest.mark.xdist_group("campaigns")
 SECONDS = 4.0
-MEMBERS = {"write": 4, "compact": 2, "read": 1}
+MEMBERS = {"write": 4, "correct": 2, "compact": 2, "read": 1}
 
 
 @pytest.fixture
@@ -39,9 +40,15 @@ def test_nothing_is_lost_or_doubled_while_two_compact(complaints):
 
 
 @pytest.mark.parametrize(
-    ("role", "bug"),
-    [("compact", "compactors_do_not_mind_each_other"), ("read", "chunks_are_read_before_the_log")],
+    ("role", "bug", "said"),
+    [
+        ("compact", "compactors_do_not_mind_each_other", "are lost|holes or doubles|instead of"),
+        ("read", "chunks_are_read_before_the_log", "readings, statistics, readings say"),
+        ("correct", "correctors_do_not_queue", "corrections counted to"),
+    ],
+    ids=["compact", "read", "correct"],
 )
-def test_a_planted_bug_is_caught(complaints, role, bug):
+def test_a_planted_bug_is_caught(complaints, role, bug, said):
     # A race need not be lost at once: longer and longer, on another seed each time.
-    assert any(complaints(SECONDS * times, **{role: bug}) for times in (1, 2, 4))
+    found = (complaint for times in (1, 2, 4) for complaint in complaints(SECONDS * times, **{role: bug}))
+    assert any(re.search(said, complaint) for complaint in found)

@@ -50,6 +50,21 @@ async def listen(member):
     member.begin([], 0)
 
 
+async def settled():
+    """Return when the hub has looked at what it was woken for until now; nothing is left that makes it look again."""
+    step, ended = hub._step, asyncio.Event()
+
+    async def look():
+        found = await step()
+        ended.set()
+        return found
+
+    hub._step = look
+    hub.wake()
+    await ended.wait()
+    del hub._step
+
+
 async def run():
     member = Subscriber(internal(), Outbox())
     member.outbox.at_once = lambda frame: say(frame.body) is None
@@ -59,7 +74,7 @@ async def run():
     while not bus.healthy:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     # What the new connection to the bus made it look at is behind us.
-    await asyncio.sleep(0.5)
+    await settled()
     say("ready")
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -75,7 +74,7 @@ async def heard(transactional_db, way, monkeypatch):
     await in_thread(bus.close)
     bus.open()
     await until(lambda: bus.healthy)
-    await asyncio.sleep(0.3)
+    await other.settled()
     yield frames
     hub.leave(member)
     await in_thread(bus.close)
@@ -152,6 +151,8 @@ class TestHints:
     async def test_are_what_brings_them_here(self, heard, neighbour, robot, monkeypatch):
         """The planted fault: an end that passes nothing on. If news came now, the tests above would prove nothing."""
         monkeypatch.setattr(bus, "_pass_on", lambda _: None)
+        # On a busy machine it may have to connect again, and looks then.
+        monkeypatch.setattr(bus, "_look", lambda: None)
         neighbour.write("ingest", robot.pk)
         assert (await neighbour.says())["asset"] == robot.pk
         assert await silent(heard)
@@ -161,9 +162,9 @@ class TestHints:
 
 async def ingested(frames, asset):
     """Ingest goes on, and so do sockets."""
-    began = time.monotonic()
-    await in_thread(other.write, "ingest", asset)
-    assert time.monotonic() - began < 5, "ingest waited for the bus"
+    async with asyncio.timeout(20):
+        # Else it waits for the bus.
+        await in_thread(other.write, "ingest", asset)
     assert (await next_of(frames, "reading"))["asset"] == asset
 
 
