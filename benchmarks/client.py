@@ -140,7 +140,8 @@ class _Sender:
             due = self._began + self._next / self._rate if self._rate else now
             if due > now:
                 break
-            line = idle.pop()
+            # The one that has waited longest: a server closes connections over which nothing comes.
+            line = idle.pop(0)
             line.since = due
             line.send(self._requests[self._next % len(self._requests)])
             self._next += 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import client
-from benchmarks.load import Load, as_columns, as_items, stamp
+from benchmarks.load import Load, as_items, stamp
 from benchmarks.postgres import Postgres
 from benchmarks.processes import Server, answers, free_port
 from benchmarks.system import System
@@ -93,12 +93,6 @@ class TechTrack(System):
     def write_request(self, load: Load, first: int, last: int, machines: Sequence[int] | None = None) -> bytes:
         body = self._body(load, first, last, machines or self.machines)
         return client.request("POST", "/api/ingest/", body, self.headers("ingest"))
-
-    def takes_columns(self, load: Load) -> bool:
-        """Tell whether the fast door reads bodies by columns."""
-        body = as_columns(load, 0, 1, self.machines)
-        status, _ = client.ask(self.port, client.request("POST", "/api/ingest/", body, self.headers("ingest")))
-        return status == 200
 
     def single_request(self, load: Load, tick: int, machine: int) -> bytes:
         values = zip(load.codes, load.decimals, load.values[tick, machine].tolist(), strict=True)

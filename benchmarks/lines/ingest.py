@@ -19,7 +19,7 @@ from benchmarks.system import NotInstalled, System
 from benchmarks.techtrack import TechTrack
 
 VM, INFLUX, DRF = VictoriaMetrics.name, InfluxDB.name, TutorialDRF.name
-COLUMNS = "TechTrack, SQLite, body by columns"
+BY_COLUMNS = "{}, body by columns"
 SHOWN = ["system", "M values/s", "CPU-s/M acknowledged", "CPU-s/M whole life", "client CPU-s/M", "M unfolded"]
 STEP = timedelta(seconds=10)
 # How much of the load the slow ones get: a figure per value does not need the hour that all of it would take.
@@ -59,8 +59,9 @@ def ingest(bench: Bench) -> Result:
     """Bodies of 5,000 readings over four connections."""
     load = make_load(ticks=int(bench.pick(360, 720)), end=whole_hour(1), step=STEP)
     starts = bench.starts(SQLITE, POSTGRES, VM, INFLUX, PlainRows.name, RowPerValue.name)
-    if SQLITE in starts and not bench.only and _takes_columns(bench, load):
-        starts[COLUMNS] = partial(TechTrack, body=as_columns)
+    ours = [name for name in OURS if name in starts]
+    for name in ours:
+        starts[BY_COLUMNS.format(name)] = partial(_by_columns, bench, name)
     runs = _interleaved(bench, starts, load, body=BODY, connections=4)
     result = Result(
         "ingest",
@@ -89,14 +90,18 @@ def ingest(bench: Bench) -> Result:
             ),
         ],
     )
-    for name in OURS:
-        ours = runs.get(name, {})
+    for name in (*ours, *map(BY_COLUMNS.format, ours)):
+        run, vm, influx = runs.get(name, {}), runs.get(VM, {}), runs.get(INFLUX, {})
         result.bars += [
-            at_least(f"{name}: values/s against {VM}", ours.get("rate"), runs.get(VM, {}).get("rate"), times=1.5),
-            at_least(f"{name}: values/s against {INFLUX}", ours.get("rate"), runs.get(INFLUX, {}).get("rate"), times=2),
-            at_most(f"{name}: whole-life CPU against {VM}", ours.get("whole"), runs.get(VM, {}).get("whole"), times=1),
+            at_least(f"{name}: values/s against {VM}", run.get("rate"), vm.get("rate"), times=1.5),
+            at_least(f"{name}: values/s against {INFLUX}", run.get("rate"), influx.get("rate"), times=2),
+            at_most(f"{name}: whole-life CPU against {VM}", run.get("whole"), vm.get("whole"), times=1),
         ]
     return result
+
+
+def _by_columns(bench: Bench, name: str) -> System:
+    return TechTrack(bench.postgres if name == POSTGRES else None, body=as_columns)
 
 
 def disk(bench: Bench) -> Result:
@@ -212,12 +217,6 @@ def _running_zabbix(bench: Bench, load: Load) -> Iterator[Zabbix]:
         yield zabbix
     finally:
         zabbix.stop()
-
-
-def _takes_columns(bench: Bench, load: Load) -> bool:
-    with bench.running(TechTrack) as system:
-        assert isinstance(system, TechTrack)
-        return system.takes_columns(load)
 
 
 def _interleaved(bench: Bench, starts: dict[str, Start], load: Load, *, body: int, connections: int) -> dict[str, Run]:
