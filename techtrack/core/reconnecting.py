@@ -39,12 +39,12 @@ def leave_if_ended() -> None:
     if connection.vendor != "postgresql":
         return
     connection.ensure_connection()
-    raw = connection.connection
     # One that is known to have ended has no socket to look at.
-    if raw.closed or _has_news(raw.fileno()):
+    while connection.connection.closed or _has_news(connection.connection.fileno()):
         # Or the pool would take it back as a good one.
-        raw.close()
+        connection.connection.close()
         _leave()
+        connection.ensure_connection()
 
 
 def _has_news(socket: int) -> bool:

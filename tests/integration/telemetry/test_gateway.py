@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -144,6 +145,11 @@ def leave_in_the_pool(count: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    # The pool takes them back in a thread of its own.
+    deadline = time.monotonic() + 30
+    while connection.pool.get_stats()["pool_available"] < count:
+        assert time.monotonic() < deadline, "they never came back"
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -413,18 +419,27 @@ class TestCommitting:
     def test_goes_on_when_the_server_has_ended_its_connections(self, own_connections, doors, key, robot):
         door = doors()
         assert run(door.post(items(robot.pk), key)).status == 200
-        leave_in_the_pool(3)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE application_name = %s AND pid <> pg_backend_pid()",
-                [own_connections],
-            )
-            assert len(cursor.fetchall()) > 3, "neither the writer nor who asks who is there has lost its connection"
-        # Those who ask who is there have lost theirs too.
-        door.gateway.callers.forget()
-        assert run(door.post(items(robot.pk), key)).status == 200
-        assert stored() == 2
+
+        def cut_off() -> int:
+            leave_in_the_pool(3)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE application_name = %s AND pid <> pg_backend_pid()",
+                    [own_connections],
+                )
+                assert len(cursor.fetchall()) > 3, "nobody but the pool has lost a connection"
+            # Those who ask who is there have lost theirs too.
+            door.gateway.callers.forget()
+            return int(run(door.post(items(robot.pk), key)).status)
+
+        # 503 is as true an answer, where the end is only noticed on the way; but it is not what mostly comes.
+        told = [cut_off()]
+        while told[-1] != 200 and len(told) < 3:
+            assert told[-1] == 503
+            told.append(cut_off())
+        assert told[-1] == 200
+        assert 2 <= stored() <= 1 + len(told)
 
     def test_does_not_write_again_what_may_be_committed(self, doors, key, robot, monkeypatch):
         door = doors()
