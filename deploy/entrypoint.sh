@@ -72,7 +72,7 @@ case "${1:-up}" in
     ;;
   worker)
     wait_for_database
-    exec techtrack worker
+    exec techtrack "$@"
     ;;
   *)
     exec "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hmac
 import json
 import uuid
@@ -20,7 +21,7 @@ from techtrack.accounts.domain import addresses, credentials
 from techtrack.accounts.domain.access import Access, Scope
 from techtrack.accounts.models import ApiKey, Session, User
 from techtrack.accounts.tokens import Claims, decode_access
-from techtrack.core.errors import Unauthenticated
+from techtrack.core.errors import NotFound, Unauthenticated
 
 COOKIE = "cookie:"
 AT_ONCE = 500
@@ -58,6 +59,21 @@ class BadKey(Unauthenticated):
 def access_of(user: User, *, session_id: str | None = None) -> Access:
     """Return what ``user`` may do, in a session if it is in one."""
     return replace(user.access(), session_id=session_id)
+
+
+def access_named(username: str) -> Access:
+    """Return what the user of this name may do.
+
+    Raises:
+        NotFound: there is none; the message names one who is spelt nearly so.
+
+    """
+    user = User.objects.filter(username__iexact=username).first()
+    if user is None:
+        near = difflib.get_close_matches(username, User.objects.values_list("username", flat=True), n=1)
+        hint = f": did you mean {near[0]!r}?" if near else ""
+        raise NotFound(f"there is no user {username!r}{hint}")
+    return access_of(user)
 
 
 def access_of_key(key: ApiKey) -> Access:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from techtrack.config.front import AfterWrites, Bridge, Receive, Scope, Send, WholeBody
 from techtrack.config.wsgi import django, spare_garbage
+from techtrack.core.writes import writes
 from techtrack.live.bus import bus
 from techtrack.live.socket import application as live
 from techtrack.pipeline import loops
@@ -28,8 +29,8 @@ _gateway = Gateway(
     ),
 )
 _direct = Direct(_whole, _gateway.callers)
-# A role that is taken away or a key that is revoked in this process is felt by the very next request.
-_http = AfterWrites(_direct, _gateway.callers.forget)
+# A role that is taken away or a key that is revoked here is felt by the very next request, whichever process gets it.
+_http = AfterWrites(_direct, writes.tell)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import Gauge as AnyGauge
+from prometheus_client.multiprocess import MultiProcessCollector
 from redis.exceptions import RedisError
 
 from techtrack.alerts.judge import NAME as JUDGE
+from techtrack.config.crew import COUNTS
 from techtrack.core import clock
 from techtrack.core.models import Head
 from techtrack.notifications.models import Delivery, DeliveryState
 from techtrack.telemetry import queries as telemetry
 
+# What the database says is the same wherever it is asked: of several processes the last one that did.
+Gauge = partial(AnyGauge, multiprocess_mode="mostrecent")
 LOG_HEAD = Gauge("techtrack_log_position", "Position of the newest batch of readings")
 JUDGE_LAG = Gauge("techtrack_judge_lag_batches", "Batches of readings that the judge has not passed yet")
 WAITING = Gauge("techtrack_fold_waiting_readings", "Readings in the log that are not yet folded into hours")
@@ -75,7 +82,17 @@ def metrics(request: HttpRequest) -> HttpResponse:
         # What the process itself has counted is wanted most just then.
         for gauge in (LOG_HEAD, JUDGE_LAG, WAITING, OLDEST, OUTBOX):
             gauge.set(math.nan)
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(_counted(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _counted() -> bytes:
+    """Write out what this process has counted, or all that serve together."""
+    if COUNTS not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    # Not annotated there.
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
 
 
 def _database() -> str:

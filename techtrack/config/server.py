@@ -1,4 +1,4 @@
-"""Starts the platform in one process, and says in one sentence what stands in the way."""
+"""Starts the platform, in one process or several, and says in one sentence what stands in the way."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import uvicorn
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from prometheus_client import start_http_server
 
 from techtrack.accounts import services as accounts
+from techtrack.config.crew import APPLICATION, Crew, NeverServed
 from techtrack.core import clock
 from techtrack.live.bus import bus
 from techtrack.pipeline import loops
@@ -23,6 +25,21 @@ from techtrack.pipeline import loops
 # Any number of ours: whoever brings the database up to date holds it on PostgreSQL as an advisory lock.
 TURN = 7_355_608
 LONGEST_TURN = 120.0
+# How uvicorn serves.
+HOW: dict[str, Any] = {
+    # Measured as the cheapest per frame of uvicorn's three.
+    "ws": "websockets-sansio",
+    "ws_max_size": 64 * 1024,
+    # Small frames, each compressed for each socket anew: it would cost many times what sending them does.
+    "ws_per_message_deflate": False,
+    "lifespan": "on",
+    "access_log": False,
+    "log_config": None,
+    "timeout_graceful_shutdown": 5,
+    "server_header": False,
+    # uvicorn believes X-Forwarded-For from this machine; whether to is our setting, and ours to read.
+    "proxy_headers": False,
+}
 
 
 class CannotStart(Exception):
@@ -32,7 +49,7 @@ class CannotStart(Exception):
 def serve(
     *, host: str, port: int, certfile: str | None, keyfile: str | None, reload: bool, say: Callable[[str], None]
 ) -> None:
-    """Serve until stopped.
+    """Serve until stopped, in as many processes as the settings say; with ``reload`` in one.
 
     Raises:
         CannotStart: the port is taken, the database cannot be used, a certificate is missing.
@@ -47,37 +64,34 @@ def serve(
     if secret := accounts.issue_setup_secret(now=clock.now()):
         say(f"Nobody can log in yet. Make the first administrator within 15 minutes: {address}/setup/{secret}/")
     say(f"TechTrack serves {address} (Ctrl-C stops it)")
-    options: dict[str, Any] = {"ssl_certfile": certfile, "ssl_keyfile": keyfile, "reload": reload}
-    uvicorn.run(
-        "techtrack.config.asgi:application",
-        host=host,
-        port=port,
-        # Measured as the cheapest per frame of uvicorn's three.
-        ws="websockets-sansio",
-        ws_max_size=64 * 1024,
-        # Small frames, each compressed for each socket anew: it would cost many times what sending them does.
-        ws_per_message_deflate=False,
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=5,
-        server_header=False,
-        # uvicorn believes X-Forwarded-For from this machine; whether to is our setting, and ours to read.
-        proxy_headers=False,
-        **options,
-    )
+    options = HOW | {"ssl_certfile": certfile, "ssl_keyfile": keyfile}
+    if settings.PROCESSES == 1 or reload:
+        uvicorn.run(APPLICATION, host=host, port=port, reload=reload, **options)
+        return
+    if connection.vendor == "postgresql":
+        # This process needs nothing more of the database. Django's stubs do not know the pool.
+        connection.close_pool()  # type: ignore[attr-defined]
+    try:
+        Crew(settings.PROCESSES, _bound(host, port), options).run()
+    except NeverServed as error:
+        raise CannotStart(f"The server cannot start: {error}.") from None
 
 
 def claim_port(host: str, port: int) -> None:
     """Find out whether the port is free, before anything else is begun."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise CannotStart(f"Port {port} on {host} cannot be used: {reason}. Choose another with PORT=.") from None
+    _bound(host, port).close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotStart(f"Port {port} on {host} cannot be used: {reason}. Choose another with PORT=.") from None
+    return bound
 
 
 def prepare() -> None:
@@ -93,18 +107,21 @@ def prepare() -> None:
         connection.close()
 
 
-def work(*, say: Callable[[str], None]) -> None:
-    """Run the background loops until stopped.
+def work(*, metrics_port: int | None, say: Callable[[str], None]) -> None:
+    """Run the background loops until stopped; what they count is told at ``metrics_port``, if there is one.
 
     Raises:
-        CannotStart: the database cannot be used.
+        CannotStart: the port is taken, the database cannot be used.
     """
+    if metrics_port is not None:
+        claim_port(settings.HOST, metrics_port)
+        start_http_server(metrics_port, settings.HOST)
     prepare()
     running = loops()
     bus.open()
     for loop in running:
         loop.start()
-    say("TechTrack works: judge and sender (Ctrl-C stops them)")
+    say("TechTrack works: judge, compactor and sender (Ctrl-C stops them)")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())

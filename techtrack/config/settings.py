@@ -59,6 +59,10 @@ CSRF_FAILURE_VIEW = "techtrack.config.errors.csrf_failure"
 MAX_BODY = env.number("TECHTRACK_MAX_BODY", 32 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", 8)
+# How many processes `techtrack up` serves in.
+PROCESSES = env.number("TECHTRACK_PROCESSES", 1)
+if PROCESSES < 1:
+    raise BadSetting(f"TECHTRACK_PROCESSES={PROCESSES} is less than one.")
 
 # -- What it is made of -----------------------------------------------------------------------------------
 DEMO = env.flag("TECHTRACK_DEMO", default=False)
@@ -155,16 +159,23 @@ def _database() -> dict[str, Any]:
             "OPTIONS": SQLITE,
             # Each thread keeps its connection: opening one and saying the pragmas costs more than most queries.
             "CONN_MAX_AGE": None,
+            # Where processes that serve take turns to write; alone, a turn inside of the process is enough.
+            "TURN_FILE": HOME / "write.turn" if PROCESSES > 1 else None,
             "TEST": {"NAME": str(HOME / f"test-{found['NAME'] and 'techtrack'}.sqlite3")},
         }
     if not found["ENGINE"].endswith("postgresql"):
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
     # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
-    # the fast door 4 and the writer, of quick reads 4, the hub, 5 loops, 8 senders of messages, and those in which
+    # the fast door 4 and the writer, of quick reads 4, the hub, 7 loops, 8 senders of messages, and those in which
     # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
-    most = WEB_CONCURRENCY + 23 + min(32, (os.cpu_count() or 1) + 4)
-    found["OPTIONS"] = {**found.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": most, "timeout": 5}}
+    most = WEB_CONCURRENCY + 25 + min(32, (os.cpu_count() or 1) + 4)
+    # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
+    # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.
+    pool = {"min_size": 1, "max_size": most, "timeout": 5, "reconnect_timeout": 5}
+    # What the store asks for the sixth time on a connection is not taken apart and planned again. A pooler in
+    # transaction mode that knows no prepared statements (PgBouncer before 1.21) needs ?prepare_threshold=1000000000.
+    found["OPTIONS"] = {"prepare_threshold": 5, **found.get("OPTIONS", {}), "pool": pool}
     return found | {"CONN_MAX_AGE": 0}
 
 
@@ -244,12 +255,20 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "techtrack.core.api.schema.describe_manners",
     ],
-    "ENUM_NAME_OVERRIDES": {"SeverityEnum": "techtrack.alerts.domain.condition.SEVERITIES"},
+    "ENUM_NAME_OVERRIDES": {
+        "SeverityEnum": "techtrack.alerts.domain.condition.SEVERITIES",
+        "AlertStateEnum": "techtrack.alerts.models.STATES",
+    },
 }
 
 # -- Readings and the judge -------------------------------------------------------------------------------
 # How long a person's POST of a reading waits for the judge to pass it, in seconds.
 JUDGE_WAIT = env.number("TECHTRACK_JUDGE_WAIT", 0.25, kind=float)
+# How long an operator may shelve an alert, and an engineer take one out of service.
+SHELVE_HOURS = env.number("TECHTRACK_SHELVE_HOURS", 12)
+OUT_OF_SERVICE_DAYS = env.number("TECHTRACK_OUT_OF_SERVICE_DAYS", 90)
+# How many alerts an asset may raise within ten minutes; further ones of low severity are hidden until it calms.
+FLOOD_RAISES = env.number("TECHTRACK_FLOOD_RAISES", 30)
 # Whether this process runs the background loops itself (the one-process set-up does).
 EMBEDDED_WORKERS = env.flag("TECHTRACK_EMBEDDED_WORKERS", default=True)
 

@@ -14,7 +14,7 @@ from techtrack.config import health
 from techtrack.config.root import RootView
 from techtrack.config.schema import SchemaView
 
-API = ["accounts", "assets", "telemetry", "alerts", "notifications", "tasks"]
+API = ["accounts", "assets", "telemetry", "alerts", "notifications", "tasks", "integrations"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_DURATION = re.compile(
+    r"P(?=.*\d[A-Z]\Z)(?:(?P<weeks>\d{1,6})W|(?:(?P<days>\d{1,6})D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d{1,8})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9}(?:\.\d{1,6})?)S)?)?)",
+    re.ASCII,
+)
 
 
 def now() -> datetime:
@@ -59,3 +65,11 @@ def iso_duration(duration: timedelta) -> str:
     parts = ((str(hours), "H"), (str(minutes), "M"), (exact, "S"))
     time = "".join(f"{number}{unit}" for number, unit in parts if number != "0")
     return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
+
+
+def read_duration(text: str) -> timedelta | None:
+    """Read an ISO 8601 duration of weeks, or of days, hours, minutes and seconds; None for any other text."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        return None
+    return timedelta(**{unit: float(number) for unit, number in found.groupdict("0").items()})

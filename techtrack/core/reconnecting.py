@@ -21,11 +21,12 @@ def reconnecting(work: Callable[[], T], *, is_undone: Callable[[], bool] = lambd
     try:
         return work()
     except (OperationalError, InterfaceError):
-        # Django may have left the old one already; and a new one may be an old one, out of the pool.
-        used = connection.connection or before
+        after = connection.connection
+        used = before or after
         if used is None or connection.in_atomic_block or not is_undone():
             raise
-        if connection.connection is used and connection.is_usable():
+        # Where Django could not even roll back it has left that one already; what it took instead may well live.
+        if after is used and connection.is_usable():
             raise
     _leave()
     return work()

@@ -1,12 +1,15 @@
-"""Taking turns in one process: first come, first served, and whoever must not wait goes first.
+"""Taking turns in one process, and among processes: first come, first served, and whoever must not wait goes first.
 
 SQLite has one writer at a time, and lets the others sleep and try again: who comes last may win, again and again.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from collections import deque
+from pathlib import Path
 
 _mine = threading.local()
 
@@ -46,6 +49,24 @@ class Turns:
                 line.popleft().release()
             else:
                 self._taken = False
+
+
+class Neighbours:
+    """Turns among processes, by a lock on a file: the system wakes who waits, and ends the turn of who dies.
+
+    For one thread of a process at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def enter(self) -> None:
+        """Wait for a turn."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def leave(self) -> None:
+        """End a turn."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 def go_first() -> None:

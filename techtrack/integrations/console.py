@@ -16,7 +16,6 @@ from rich.progress import Task as Bar
 
 from techtrack.accounts import queries as accounts
 from techtrack.accounts.domain.access import Access, internal
-from techtrack.accounts.models import User
 from techtrack.assets.models import Asset
 from techtrack.core import clock
 from techtrack.core.errors import TechTrackError
@@ -61,7 +60,7 @@ def run_import(  # noqa: PLR0913 - one argument for each option of the command
     plan = ImportPlan(layout, asset=asset or "", dry_run=dry_run, skip_bad_rows=skip_bad_rows, resume=not again)
     access = internal("import")
     try:
-        access = _access(as_user or "")
+        access = accounts.access_named(as_user) if as_user else access
         with _bars(console) as progress:
             report = services.import_file(path=Path(path), plan=plan, by=access, now=clock.now(), progress=progress)
     except BadRows as refusal:
@@ -121,17 +120,6 @@ def _mapped(column: str) -> tuple[str, str]:
     # A heading may hold "=", a code cannot.
     heading, separator, code = column.rpartition("=")
     return (heading.strip(), code.strip()) if separator else (column.strip(), "")
-
-
-def _access(username: str) -> Access:
-    if not username:
-        return internal("import")
-    user = User.objects.filter(username__iexact=username).first()
-    if user is None:
-        near = difflib.get_close_matches(username, User.objects.values_list("username", flat=True), n=1)
-        hint = f": did you mean {near[0]!r}?" if near else ""
-        raise TechTrackError(f"there is no user {username!r}{hint}")
-    return accounts.access_of(user)
 
 
 def _sentence(error: TechTrackError, asset: str, access: Access) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -95,6 +97,14 @@ class ImportReport:
         self.bad_rows += 1
         if len(self.errors) < SHOWN:
             self.errors.append(error)
+
+
+class _Part(NamedTuple):
+    """So many rows of a file, their readings if they have any, and the time since the part before."""
+
+    rows: int
+    batch: Batch | None
+    seconds: float
 
 
 def import_file(
@@ -210,7 +220,7 @@ def _begin(path: Path, plan: ImportPlan, report: ImportReport, now: datetime) ->
         fingerprint=fingerprint, defaults={"name": path.name[:300], "rows_total": report.rows, "started_at": now}
     )
     if not plan.resume and run.rows_done:
-        ImportRun.objects.filter(pk=run.pk).update(rows_done=0, readings=0, started_at=now, finished_at=None)
+        ImportRun.objects.filter(pk=run.pk).update(rows_done=0, readings=0, seconds=0, started_at=now, finished_at=None)
         run.refresh_from_db()
     return run
 
@@ -224,26 +234,30 @@ def _load(
     now: datetime,
     progress: Callable[[Progress], None],
 ) -> None:
-    done, codes = run.rows_done, tuple(report.columns.values())
-    while part := list(islice(rows, BATCH)):
-        good = [row for row in part if isinstance(row, Row) and not _is_blank(row)]
+    done, codes, began = run.rows_done, tuple(report.columns.values()), time.monotonic()
+    while rows_read := list(islice(rows, BATCH)):
+        good = [row for row in rows_read if isinstance(row, Row) and not _is_blank(row)]
         telemetry.make_room(now=now)
-        _commit(run, done, len(part), _batch(good, codes, report) if good else None, by=by, now=now)
-        done += len(part)
+        part = _Part(len(rows_read), _batch(good, codes, report) if good else None, time.monotonic() - began)
+        began += part.seconds
+        _commit(run, done, part, by=by, now=now)
+        done += part.rows
         report.loaded += len(good)
         progress(Progress("loading", done, report.rows))
     ImportRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=now)
 
 
 @transaction.atomic
-def _commit(run: ImportRun, done: int, rows: int, batch: Batch | None, *, by: Access, now: datetime) -> None:
+def _commit(run: ImportRun, done: int, part: _Part, *, by: Access, now: datetime) -> None:
     # The count moves only from where this run knows it to be: a second importer of the file loses here.
-    readings = len(batch) if batch is not None else 0
+    readings = len(part.batch) if part.batch is not None else 0
     moved = ImportRun.objects.filter(pk=run.pk, rows_done=done)
-    if not moved.update(rows_done=done + rows, readings=F("readings") + readings):
+    if not moved.update(
+        rows_done=done + part.rows, readings=F("readings") + readings, seconds=F("seconds") + part.seconds
+    ):
         raise AnotherImporter("another process is loading this file; wait for it, then run the command again")
-    if batch is not None:
-        telemetry.ingest(batch=batch, by=by, now=now, origin=Origin.IMPORT)
+    if part.batch is not None:
+        telemetry.ingest(batch=part.batch, by=by, now=now, origin=Origin.IMPORT)
 
 
 def _batch(rows: list[Row], codes: tuple[str, ...], report: ImportReport) -> Batch:

@@ -33,6 +33,9 @@ class LiveEventFeed:
         return queries.newest_sequence()
 
     def since(self, position: int, wanted: frozenset[str]) -> tuple[int, News]:
+        # Readings wake the hub far more often than events do, and the number alone costs a quarter of the question.
+        if queries.newest_sequence() == position:
+            return position, []
         rows = queries.events_after(position, limit=AT_ONCE)
         news: News = [((row.topic,), Frame(body_of(row), sequence=row.sequence)) for row in rows]
         return (rows[-1].sequence if rows else position), news

@@ -65,7 +65,7 @@ class Subscriber:
             return
         if name in self._awaited:
             self._held.append((name, frame))
-        elif frame.sequence is None or frame.sequence > self.floors[name]:
+        elif frame.sequence is None or frame.sequence > self.floors.get(name, 0):
             self._last = frame
             # As ``say`` does; this is where every delivery passes.
             if not self.outbox.put(frame):

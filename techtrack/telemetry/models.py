@@ -1,7 +1,8 @@
 """Tables of telemetry: the log and how far each consumer has read it, hours of readings, and what is derived of them.
 
-Every key begins with the lane or the asset, nothing points here, and keys are never updated: so the same tables can be
-spread over the nodes of a distributed database by asset. ``through`` is the position of the log that a row includes.
+Every key of what grows with readings has the lane or the asset in it, nothing points here, and keys are never updated:
+so the same tables can be spread over the nodes of a distributed database by asset. Damage and runs are few rows of
+their own. ``through`` is the position of the log that a row includes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from techtrack.accounts.domain.access import Access, Role
 
 
 class Segment(models.Model):
-    """One committed batch, packed (see store/encoding.py); added in order of position, deleted once all have read it.
+    """One committed batch, packed (see store/encoding/); added in order of position, deleted once all have read it.
 
     ``first_at`` and ``last_at`` are event times in µs, ``first_asset`` and ``last_asset`` the range of asset
     ids: bounds by which a reader skips a segment without opening it.

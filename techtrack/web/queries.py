@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.http import Http404
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
-from techtrack.alerts.models import Alert, AlertEvent
+from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetType, Health, Parameter, Status
 from techtrack.tasks.models import Level, State, Task, TaskQuerySet
 from techtrack.telemetry import queries as telemetry
@@ -26,6 +27,9 @@ MOST_TASKS = 100
 UNFINISHED = [State.OPEN, State.IN_PROGRESS, State.ON_HOLD]
 # Attributes by which whoever loaded the data says how much of it is of today and of this world.
 REMARKS = ("replayed", "simulated")
+# Conditions whose value and limit are those of the parameter; with the others they are rates, deviations or times.
+PLAIN = {"", "above", "below", "outside", "inside", "air_quality"}
+ASIDE = Q(shelved_until__isnull=False) | Q(out_of_service_until__isnull=False) | ~Q(suppressed_by="")
 ROW = 3
 SPARK_READINGS = 100
 SPARK_SECONDS = 3600
@@ -112,6 +116,18 @@ class AlertLine:
     alert: Alert
     measure: Measure
     may_acknowledge: bool
+    hidden_by: str = ""
+
+    @property
+    def aside(self) -> bool:
+        """Whether it asks for nobody now: put aside by somebody, or explained by something."""
+        alert = self.alert
+        return bool(alert.shelved_until or alert.out_of_service_until or alert.suppressed_by)
+
+    @property
+    def plain(self) -> bool:
+        """Whether value and limit are in the parameter's unit."""
+        return self.alert.condition in PLAIN
 
     @property
     def value(self) -> str:
@@ -183,8 +199,9 @@ def first_reading(asset_id: int) -> datetime | None:
 
 
 def open_alerts(access: Access, *, asset_id: int | None = None) -> list[AlertLine]:
-    """Return the newest open alerts, of one asset or of all that the caller may see."""
-    rows = _alerts(access).filter(is_open=True)
+    """Return the newest open alerts, of one asset or of all that the caller may see; what is put aside comes last."""
+    last = ExpressionWrapper(ASIDE, output_field=BooleanField())
+    rows = _alerts(access).filter(is_open=True).order_by(last, "-raised_at", "-pk")
     return _lines(access, rows if asset_id is None else rows.filter(asset=asset_id))
 
 
@@ -247,7 +264,7 @@ def _assets(access: Access) -> Any:
 
 
 def _alerts(access: Access) -> Any:
-    related = ("asset__type", "asset__site", "asset__state", "acknowledged_by", "rule")
+    related = ("asset__type", "asset__site", "asset__state", "acknowledged_by", "assignee", "shelved_by", "rule")
     return Alert.objects.visible_to(access).select_related(*related).order_by("-raised_at", "-pk")
 
 
@@ -291,11 +308,33 @@ def _declared(asset_type: AssetType | None) -> Iterable[dict[str, Any]]:
 
 def _lines(access: Access, rows: Any) -> list[AlertLine]:
     words = Dictionary(access)
+    alerts = list(rows[:MOST_ALERTS])
+    hiders = _hiders(alerts)
     return [
         AlertLine(
             alert,
             words.measure(alert.asset.type, alert.parameter),
             alert.acknowledged_at is None and access.allows(Role.OPERATOR, alert.asset.site_id),
+            hiders.get(alert.suppressed_by, "work on the asset"),
         )
-        for alert in rows[:MOST_ALERTS]
+        for alert in alerts
     ]
+
+
+def _hiders(alerts: Iterable[Alert]) -> dict[str, str]:
+    """Name what hides these alerts, by ``suppressed_by``; work is not named, for it may be somebody's own."""
+    ids: dict[str, set[int]] = defaultdict(set)
+    for alert in alerts:
+        kind, _, number = alert.suppressed_by.partition(":")
+        if number:
+            ids[kind].add(int(number))
+    told = {"flood": "a flood of alerts from this asset"}
+    for kind, rows, column, words in (
+        ("rule", Rule.objects, "name", "an alert of the rule “{}”"),
+        ("alert", Alert.objects, "title", "the alert “{}” above it"),
+        ("silence", Silence.objects, "name", "“{}”"),
+    ):
+        if ids[kind]:
+            names = rows.filter(pk__in=ids[kind]).values_list("pk", column)
+            told |= {f"{kind}:{pk}": words.format(name) for pk, name in names}
+    return told

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.plugins import platform
 
@@ -57,6 +58,29 @@ def taken_port():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         yield str(taken.getsockname()[1])
+
+
+class TestWorker:
+    def test_tells_what_it_counts(self, tmp_path):
+        port = free_port()
+        environment = {
+            **os.environ,
+            "TECHTRACK_HOME": str(tmp_path),
+            "DATABASE_URL": f"sqlite:///{tmp_path}/t.sqlite3",
+            "PYTHON_DOTENV_DISABLED": "1",
+        }
+        command = [sys.executable, "-m", "techtrack.cli", "worker", "--metrics-port", port]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as worker:
+            try:
+                assert "works" in worker.stdout.readline()
+                told = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+            finally:
+                worker.terminate()
+        assert "techtrack_readings_resent_total 0.0" in told
+        assert worker.returncode == 0
+
+    def test_refuses_a_port_in_use(self, tmp_path, taken_port):
+        refused(techtrack("worker", "--metrics-port", taken_port, home=tmp_path), taken_port)
 
 
 class TestRefusal:

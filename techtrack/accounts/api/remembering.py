@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from techtrack.accounts.services import Caller
 from techtrack.core import clock
 from techtrack.core.http import Handler
+from techtrack.core.writes import writes
 
 REMEMBERED = 2.0
 MOST = 10_000
@@ -21,9 +22,13 @@ class Callers:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._state = writes.state
 
     def caller(self, name: bytes, ask: Callable[[], Caller | None]) -> Caller | None:
         """Return who showed ``name``, as remembered or else as ``ask`` says; its errors are not remembered."""
+        if (state := writes.state) != self._state:
+            self._state = state
+            self.forget()
         # The dictionary of now: an answer that comes after ``forget`` goes where nobody looks.
         known, asked = self._known, time.monotonic()
         until, caller = known.get(name, (0.0, None))

@@ -14,10 +14,10 @@ _TAG = re.compile(r'(?:W/)?"[^"]*"')
 NEVER = -1
 
 
-def expected_version(request: Request, current: int) -> int | None:
-    """Return the version that If-Match demands, or None where any will do.
+def is_demanded(request: Request, current: str) -> bool | None:
+    """Tell whether If-Match names the entity tag ``current``; None where any will do.
 
-    RFC 9110 demands strong comparison: a weak tag never matches. Of several tags the current one counts.
+    RFC 9110 demands strong comparison: a weak tag never matches.
 
     Raises:
         Invalid: the header is not a list of entity tags.
@@ -29,7 +29,16 @@ def expected_version(request: Request, current: int) -> int | None:
     tags = _TAG.findall(header)
     if not tags:
         raise Invalid('If-Match takes entity tags, such as "3"', pointer="If-Match")
-    return current if f'"{current}"' in tags else NEVER
+    return f'"{current}"' in tags
+
+
+def expected_version(request: Request, current: int) -> int | None:
+    """Return the version that If-Match demands, or None where any will do: of several tags the current one counts.
+
+    Raises as ``is_demanded`` does.
+    """
+    demanded = is_demanded(request, str(current))
+    return None if demanded is None else current if demanded else NEVER
 
 
 def tag(response: Response, instance: Versioned) -> Response:

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.utils.dateparse import parse_duration
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from techtrack.core.clock import iso_duration
+from techtrack.core.clock import iso_duration, read_duration
 from techtrack.core.errors import Fault, Invalid
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-_WEEKS = re.compile(r"P(\d{1,6})W")
-
-
-def read_duration(text: str) -> timedelta | None:
-    """Read an ISO 8601 duration of weeks, or of days, hours, minutes and seconds; None for any other text."""
-    if weeks := _WEEKS.fullmatch(text):
-        return timedelta(weeks=int(weeks[1]))
-    # Django would take "P" and "PT", which say nothing, for zero.
-    if not text.startswith("P") or text[-1] not in "DHMS":
-        return None
-    try:
-        return parse_duration(text)
-    except OverflowError:
-        return None
-
-
 class MomentField(serializers.DateTimeField):
     """An RFC 3339 time in [2000, 2100): years that every database and every time zone can hold."""
 
-    default_error_messages = {"bounds": "A time from 2000-01-01 to 2099-12-31 is expected."}
+    default_error_messages = {
+        "invalid": "A time such as 2026-11-21T10:00:00Z is expected.",
+        "date": "A time such as 2026-11-21T10:00:00Z is expected, not a day alone.",
+        "overflow": "A time from 2000-01-01 to 2099-12-31 is expected.",
+        "bounds": "A time from 2000-01-01 to 2099-12-31 is expected.",
+    }
 
     def to_internal_value(self, value: Any) -> datetime:
         moment = super().to_internal_value(value)
@@ -124,6 +111,11 @@ class VisibleField(serializers.PrimaryKeyRelatedField):
     Any other one does not exist. What is named already stays acceptable, so that a client can send back what
     it was given although its rights there are gone.
     """
+
+    default_error_messages = {
+        "incorrect_type": "An id is expected: a whole number.",
+        "does_not_exist": "There is nothing with the id {pk_value} that you may name here.",
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         # The generic field would take 7.9 and "7" for 7.

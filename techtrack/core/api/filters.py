@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -17,6 +18,7 @@ from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 
 from techtrack.core.api.fields import EARLIEST, LATEST
+from techtrack.core.clock import to_micros
 from techtrack.core.errors import Fault, Invalid
 
 LONGEST_SEARCH = 200
@@ -46,6 +48,25 @@ def refuse_unknown(parameters: QueryDict, known: AbstractSet[str]) -> None:
             raise Invalid("give a parameter once", pointer=pointer)
         if any("\x00" in value or not _encodable(value) for value in values):
             raise Invalid("text contains NUL or a lone surrogate", pointer=pointer)
+
+
+def moment(request: Request, name: str, default: int) -> int:
+    """Read a time of the query as µs.
+
+    Raises:
+        Invalid: it is not a time with an offset, from 2000 to 2099.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        found = datetime.fromisoformat(text.replace(" ", "+") if text.count(":") > 2 else text)  # noqa: PLR2004
+        if found.tzinfo is not None and EARLIEST <= found < LATEST:
+            return to_micros(found)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid(f"{name} is a time with an offset, such as 2026-11-21T10:00:00Z", pointer=f"?{name}")
 
 
 def _encodable(text: str) -> bool:

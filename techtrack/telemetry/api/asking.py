@@ -10,10 +10,11 @@ from rest_framework.request import Request
 
 from techtrack.accounts.domain.zones import check_zone
 from techtrack.core import clock
+from techtrack.core.api.filters import moment
 from techtrack.core.api.pagination import whole_number
 from techtrack.core.clock import to_micros
 from techtrack.core.errors import Invalid
-from techtrack.telemetry.api.listing import codes, moment
+from techtrack.telemetry.api.listing import codes
 from techtrack.telemetry.domain.aggregation import BY_NAME, COMPLETENESS, percentile_of
 from techtrack.telemetry.domain.gaps import Fill
 from techtrack.telemetry.domain.windows import DAY, Interval, nice_interval, read_interval

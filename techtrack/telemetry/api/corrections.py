@@ -17,13 +17,13 @@ from techtrack.accounts.domain.access import Role
 from techtrack.assets.models import Asset
 from techtrack.core import clock
 from techtrack.core.api.fields import refuse_unknown_fields
-from techtrack.core.api.filters import refuse_unknown_parameters
+from techtrack.core.api.filters import moment, refuse_unknown_parameters
 from techtrack.core.api.pagination import Pages
 from techtrack.core.clock import from_micros, isoformat, to_micros
 from techtrack.core.errors import Invalid, NotFound
 from techtrack.telemetry import queries, services
 from techtrack.telemetry.api import serializers
-from techtrack.telemetry.api.listing import codes, moment
+from techtrack.telemetry.api.listing import codes
 from techtrack.telemetry.domain.items import BIGGEST_ID
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import FOREVER

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -14,9 +13,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from techtrack.assets.models import Asset
-from techtrack.core.api.fields import EARLIEST, LATEST
+from techtrack.core.api.filters import moment
 from techtrack.core.api.pagination import whole_number
-from techtrack.core.clock import to_micros
 from techtrack.core.errors import Invalid
 from techtrack.telemetry import queries
 from techtrack.telemetry.api.downloads import FORMAT, download, file_name
@@ -106,25 +104,6 @@ def described(name: str) -> list[OpenApiParameter]:
     parameters += [OpenApiParameter(key, OpenApiTypes.DATETIME) for key in ("from", "to")]
     parameters.append(FORMAT)
     return [*parameters, OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": 500})]
-
-
-def moment(request: Request, name: str, default: int) -> int:
-    """Read a time of the query as µs.
-
-    Raises:
-        Invalid: it is not a time with an offset, from 2000 to 2099.
-    """
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    try:
-        # A plus sign that was not escaped arrives as a space.
-        found = datetime.fromisoformat(text.replace(" ", "+") if text.count(":") > 2 else text)  # noqa: PLR2004
-        if found.tzinfo is not None and EARLIEST <= found < LATEST:
-            return to_micros(found)
-    except (ValueError, OverflowError):
-        pass
-    raise Invalid(f"{name} is a time with an offset, such as 2026-11-21T10:00:00Z", pointer=f"?{name}")
 
 
 def codes(request: Request) -> list[str]:

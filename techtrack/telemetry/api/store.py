@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.core import clock
+from techtrack.core.api.fields import refuse_unknown_fields
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.viewsets import ReadOnlyViewSet
 from techtrack.telemetry import queries, services
@@ -129,6 +130,8 @@ class _RunView(APIView):
 
     def post(self, request: Request) -> Response:
         refuse_unknown_parameters(request, set())
+        # Who names an asset here would get a run of everything.
+        refuse_unknown_fields(request.data, serializers.Serializer())
         run = services.ask_for_run(kind=self.kind, by=_access(request), now=clock.now())
         response = Response(StoreRunSerializer(run).data, status=202)
         response["Location"] = request.build_absolute_uri(f"/api/store/runs/{run.pk}/")

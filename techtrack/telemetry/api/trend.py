@@ -15,9 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from techtrack.core.api.fields import read_duration
 from techtrack.core.api.filters import refuse_unknown_parameters
-from techtrack.core.clock import MICROSECOND, from_micros, isoformat
+from techtrack.core.clock import MICROSECOND, from_micros, isoformat, read_duration
 from techtrack.core.errors import Invalid
 from techtrack.telemetry import queries
 from techtrack.telemetry.api.asking import read_span

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -24,6 +25,7 @@ from rest_framework.viewsets import ViewSet
 
 from techtrack.assets.models import Asset
 from techtrack.core import clock
+from techtrack.core.api.concurrency import is_demanded
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.pagination import add_links
 from techtrack.core.api.parsers import MergePatchParser, ReadingsParser
@@ -152,12 +154,8 @@ class ReadingViewSet(ViewSet):
         asset, row = self._found(request, reading)
         values = check_values(request.data, names=(self.asset_kind, "timestamp", "id"), removals=kind is Kind.PATCH)
         _refuse_moving(request.data, asset, row)
-        if any(value is None for value in values.values()):
-            merged = {**row.values, **values}
-            values, kind = {code: value for code, value in merged.items() if value is not None}, Kind.REPLACE
-            if not values:
-                raise Invalid("a reading keeps at least one value; DELETE removes it", pointer="/values")
-        wanted = Row(asset.pk, row.time, {code: value for code, value in values.items() if value is not None})
+        there = {code: math.nan if value is None else value for code, value in values.items()}
+        wanted = Row(asset.pk, row.time, there)
         access: Any = request.auth
         expected, now = _if_match(request, row), clock.now()
         corrected = self._guarded(
@@ -205,11 +203,9 @@ def _refuse_moving(data: Any, asset: Asset, row: Found) -> None:
 
 
 def _if_match(request: Request, row: Found) -> str | None:
-    header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
-        return None
     now = services.tag(row)
-    return now if f'"{now}"' in header else "another"
+    demanded = is_demanded(request, now)
+    return None if demanded is None else now if demanded else "another"
 
 
 def _described(name: str, serializer: type[drf.Serializer]) -> Any:

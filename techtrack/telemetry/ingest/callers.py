@@ -18,11 +18,12 @@ from techtrack.accounts.domain.addresses import client_address
 from techtrack.core import clock
 from techtrack.core.api.native import Headers
 from techtrack.core.errors import Unauthenticated
+from techtrack.core.writes import writes
 from techtrack.telemetry import services
 from techtrack.telemetry.ingest.threads import Threads
 from techtrack.telemetry.services import Known
 
-# In another process a role may change, a key be revoked: 5 s are promised until that is felt.
+# Behind another address a role may change, a key be revoked: 5 s are promised until that is felt.
 REMEMBERED = 2.0
 # A wrong credential may become right: somebody has only now made the session or the key.
 WRONG_REMEMBERED = 1.0
@@ -68,6 +69,7 @@ class Callers:
         self._known: dict[bytes, Visitor] = {}
         self._wrong: dict[bytes, tuple[float, Unauthenticated]] = {}
         self._asking: dict[bytes, asyncio.Task[Visitor]] = {}
+        self._state = writes.state
 
     def forget(self) -> None:
         """Ask anew from now on; what is being asked may be answered with what was true before."""
@@ -79,6 +81,9 @@ class Callers:
         Raises:
             Unauthenticated: the credential is wrong.
         """
+        if (state := writes.state) != self._state:
+            self._state = state
+            self.forget()
         name, now = _name_of(headers, peer), time.monotonic()
         visitor = self._known.get(name)
         if visitor is not None and now < visitor.until:

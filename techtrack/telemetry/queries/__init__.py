@@ -16,7 +16,7 @@ from techtrack.telemetry.queries.keeping import (
 )
 from techtrack.telemetry.queries.log import consumed, head, log
 from techtrack.telemetry.queries.looking import Unreadable, looking, within
-from techtrack.telemetry.queries.newest import count, extent, latest, newest
+from techtrack.telemetry.queries.newest import count, counts, extent, latest, newest
 from techtrack.telemetry.queries.pages import Found, Place, newer, older, reading
 from techtrack.telemetry.queries.subjects import Subject, subjects, units, units_of_types
 from techtrack.telemetry.queries.thinning import thinned
@@ -40,6 +40,7 @@ __all__ = [
     "corrected_at",
     "corrections",
     "count",
+    "counts",
     "export_table",
     "extent",
     "figures",

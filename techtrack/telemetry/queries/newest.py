@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from techtrack.core.clock import from_micros
 from techtrack.telemetry.queries.walking import walk
-from techtrack.telemetry.store.base import LatestValue
+from techtrack.telemetry.store.base import LatestValue, Series, Span
 from techtrack.telemetry.store.database import store
 from techtrack.telemetry.store.latest import Newest
 
@@ -39,3 +39,11 @@ def count(asset_id: int) -> int:
     fullest = max((int(statistics["count"].sum()) for statistics in found.values()), default=0)
     # Where every value is marked as bad, there is nothing else to count by.
     return fullest or sum(len(readings.times) for readings in walk(asset_id, span))
+
+
+def counts(asset_ids: Iterable[int], *, codes: Sequence[str], span: Span) -> dict[Series, int]:
+    """Return how many usable values each series has in ``span``; without ``codes`` all parameters are meant."""
+    if span[0] >= span[1]:
+        return {}
+    found = store.statistics(asset_ids, codes=codes, edges=np.array(span))
+    return {series: int(statistics["count"].sum()) for series, statistics in found.items()}

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 
 import numpy as np
 from django.db import transaction
@@ -16,7 +17,7 @@ from techtrack.assets import queries as assets
 from techtrack.assets.events import WhatHolds
 from techtrack.assets.models import Asset
 from techtrack.core import events
-from techtrack.core.errors import Conflict, NotFound, Stale
+from techtrack.core.errors import Conflict, Invalid, NotFound, Stale
 from techtrack.telemetry import queries
 from techtrack.telemetry.domain.items import Item
 from techtrack.telemetry.domain.quality import Mark, Quality
@@ -65,11 +66,16 @@ def enter(*, item: Item, by: Access, now: datetime, kind: str) -> Receipt:
 def correct(*, asset: Asset, row: Row, kind: Kind, by: Access, expected: str | None, now: datetime) -> Found:
     """Replace (or with Kind.PATCH: merge into) a reading of ``asset``, so that no device undoes it.
 
+    A patch takes the values away that are NaN.
+
     Raises:
+        Invalid: that would be all of them.
         NotFound: there is no such reading.
         Stale: it is no longer as ``expected`` (its tag).
     """
     before = _locked(asset, row.time, by=by, expected=expected)
+    if kind is Kind.PATCH and any(map(isnan, row.values.values())):
+        row, kind = _without(before, row), Kind.REPLACE
     position = write(Batch.of([row]), kind, Origin.LIVE, now)
     corrected = queries.reading(asset_id=asset.pk, time=row.time)
     if corrected is None:
@@ -151,6 +157,14 @@ def _locked(asset: Asset, time: int, *, by: Access, expected: str | None) -> Fou
     if expected is not None and expected != tag(row):
         raise Stale("the reading was corrected by somebody else since you read it")
     return row
+
+
+def _without(before: Found, patch: Row) -> Row:
+    """Return the whole reading without what a patch takes away: of what is there under the lock, not of what was."""
+    values = {code: value for code, value in {**before.values, **patch.values}.items() if not isnan(value)}
+    if not values:
+        raise Invalid("a reading keeps at least one value; DELETE removes it", pointer="/values")
+    return patch._replace(values=values)
 
 
 def _lock(asset: Asset) -> None:

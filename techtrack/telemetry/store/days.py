@@ -9,34 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import transaction
-from django.db.models import BigIntegerField, CharField, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
-from techtrack.assets.models import Asset
 from techtrack.core.clock import to_micros
 from techtrack.telemetry.domain.reading import Ints
 from techtrack.telemetry.domain.statistics import Statistics
 from techtrack.telemetry.domain.windows import Interval, Unit, edges
-from techtrack.telemetry.models import DayRollup, Latest, Segment, Upkeep
+from techtrack.telemetry.models import DayRollup, Segment, Upkeep
 from techtrack.telemetry.store import rollups, segments, upkeep
 from techtrack.telemetry.store.base import Series
 from techtrack.telemetry.store.encoding import pack_days
 from techtrack.telemetry.store.segments import LANE
 from techtrack.telemetry.store.snapshot import snapshot
-from techtrack.telemetry.store.sql import execute
+from techtrack.telemetry.store.sql import among, ask, execute
 from techtrack.telemetry.store.tail import HOUR, NEVER, View
 
 # What comes late after midnight usually comes within minutes.
 GRACE = timedelta(minutes=10)
 DAY = Interval(1, Unit.DAY)
 # One step makes so many days of so many assets at most: some tenths of a second, most of it reading.
-ASSETS, CELLS, MOVED = 50, 400, 10
-CANDIDATES = 200
+ASSETS, CELLS, MOVED = 200, 400, 10
 LONGEST_DAY = 25 * HOUR
 Row = tuple[int, int, int, str, str, bytes]
 
@@ -59,7 +56,7 @@ def build(now: datetime, *, assets: Iterable[int] | None = None) -> int:
     if moved:
         _move(moved)
         return len(moved)
-    group = [one for one in due if (one.zone, one.start) == (due[0].zone, due[0].start)][:ASSETS]
+    group = [one for one in due if (one.zone, one.start) == (due[0].zone, due[0].start)]
     if group:
         _build(group, closed)
     return len(group)
@@ -75,7 +72,7 @@ def closed_to(now: datetime) -> int:
 
 def waiting(now: datetime) -> int:
     """Count the assets that have days to be made."""
-    return _candidates(closed_to(now), None).count()
+    return int(ask(f"SELECT COUNT(*) FROM ({_CANDIDATES}) AS due", closed_to(now))[0][0])  # noqa: S608 - words of ours
 
 
 def midnights(zone: str, start: int, end: int) -> Ints:
@@ -83,21 +80,10 @@ def midnights(zone: str, start: int, end: int) -> Ints:
     return edges(DAY, start=start, end=end, zone=ZoneInfo(zone))
 
 
-def _candidates(closed: int, assets: Iterable[int] | None) -> QuerySet[Any, Any]:
-    zone = Subquery(Asset.objects.filter(pk=OuterRef("pk")).values("site__timezone")[:1])
-    own = Upkeep.objects.filter(pk=OuterRef("pk"))
-    rows = Latest.objects.annotate(
-        zone=Coalesce(zone, Value("UTC"), output_field=CharField()),
-        kept=Subquery(own.values("zone")[:1]),
-        days_to=Subquery(own.values("days_to")[:1], output_field=BigIntegerField()),
-        next_at=Subquery(own.values("next_at")[:1], output_field=BigIntegerField()),
-    ).filter(Q(kept__isnull=True) | ~Q(kept=F("zone")) | Q(next_at__lte=closed))
-    return rows if assets is None else rows.filter(pk__in=list(assets))
-
-
 def _due(closed: int, assets: Iterable[int] | None) -> list[_Due]:
-    rows = _candidates(closed, assets).order_by("pk")
-    found = rows.values_list("pk", "zone", "kept", "days_to", "first_at")[:CANDIDATES]
+    chosen, params = ("", []) if assets is None else among(list(assets))
+    limited = f"{_CANDIDATES} {chosen and f'AND newest.asset_id {chosen}'} ORDER BY newest.asset_id LIMIT {ASSETS}"
+    found = ask(limited, closed, *params)
     starts: dict[tuple[str, int], int] = {}
     due = []
     for asset, zone, kept, days_to, first_at in found:
@@ -182,19 +168,25 @@ def _rows(asset: int, codes: Sequence[str], statistics: Statistics, bounds: Ints
 def _write(revisions: Mapping[int, int], rows: Mapping[int, Sequence[Row]], days_to: int, next_at: int) -> None:
     """Write the days of the assets that have not changed since the claim; the others are made anew."""
     upkeep.hold()
-    without: dict[int, list[int]] = {}
-    for asset, revision in revisions.items():
-        if not rows.get(asset):
-            without.setdefault(revision, []).append(asset)
-        elif Upkeep.objects.filter(pk=asset, revision=revision).update(days_to=days_to, next_at=next_at):
-            execute(_UPSERT_DAY, rows[asset])
-    # Where no day has closed, or none has a value, there is only to say how far it was looked.
-    for revision, assets in without.items():
-        Upkeep.objects.filter(pk__in=assets, revision=revision).update(days_to=days_to, next_at=next_at)
+    # Who changes a revision holds too: what is the same now stays so until commit.
+    now = Upkeep.objects.filter(pk__in=list(revisions)).values_list("pk", "revision")
+    same = [asset for asset, revision in now if revision == revisions[asset]]
+    Upkeep.objects.filter(pk__in=same).update(days_to=days_to, next_at=next_at)
+    execute(_UPSERT_DAY, [row for asset in same for row in rows.get(asset, ())])
 
 
+# The newest values name every asset that has readings. One join of all: of a thousand assets, a question for each of
+# them costs ten times as much.
+_CANDIDATES = """
+SELECT newest.asset_id, COALESCE(site.timezone, 'UTC'), own.zone, own.days_to, newest.first_at
+FROM telemetry_latest AS newest
+LEFT JOIN telemetry_upkeep AS own ON own.asset_id = newest.asset_id
+LEFT JOIN assets_asset AS asset ON asset.id = newest.asset_id
+LEFT JOIN accounts_site AS site ON site.id = asset.site_id
+WHERE (own.zone IS NULL OR own.zone <> COALESCE(site.timezone, 'UTC') OR own.next_at <= %s)
+"""
 _UPSERT_DAY = """
-INSERT INTO telemetry_dayrollup (asset_id, start_at, end_at, zone, codes, payload) VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO telemetry_dayrollup (asset_id, start_at, end_at, zone, codes, payload) {rows}
 ON CONFLICT (asset_id, start_at) DO UPDATE SET end_at = excluded.end_at, zone = excluded.zone,
     codes = excluded.codes, payload = excluded.payload
 """

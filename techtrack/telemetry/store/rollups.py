@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, compress, groupby
+from itertools import chain, compress, groupby, zip_longest
 from operator import itemgetter
 from typing import Any
 
@@ -29,8 +29,7 @@ SELECT asset_id, codes, start_at, end_at, payload FROM telemetry_dayrollup
 WHERE asset_id {} AND start_at >= %s AND end_at <= %s ORDER BY asset_id, start_at
 """
 _HOURS = """
-SELECT asset_id, codes, hour, payload FROM telemetry_rollup
-WHERE asset_id {} AND hour >= %s AND hour <= %s ORDER BY asset_id, hour
+SELECT asset_id, codes, hour, payload FROM telemetry_rollup WHERE asset_id {} AND hour >= %s AND hour <= %s
 """
 _log = logging.getLogger(__name__)
 
@@ -170,19 +169,21 @@ def _gaps(days: list[Span], span: Span) -> list[Span]:
 
 
 def _take_hours(sought: Mapping[int, _Sought]) -> None:
-    wanted: dict[Span, list[int]] = defaultdict(list)
+    wanted: dict[tuple[Span, ...], list[int]] = defaultdict(list)
     for asset, one in sought.items():
-        for gap in one.gaps if not one.raw else ():
-            wanted[gap].append(asset)
-    for gap, assets in wanted.items():
+        # Before the first whole day and behind the last one: asked for at once.
+        for gaps in zip_longest(*[iter(one.gaps if not one.raw else ())] * 2):
+            wanted[tuple(filter(None, gaps))].append(asset)
+    for spans, assets in wanted.items():
         for part in chunks.parts(assets):
-            _take_hours_of(sought, part, gap)
+            _take_hours_of(sought, part, spans)
 
 
-def _take_hours_of(sought: Mapping[int, _Sought], assets: list[int], span: Span) -> None:
-    first, last = chunks.hours_of(span)
-    condition, params = among(assets)
-    found = ask(_HOURS.format(condition), *params, first, last)
+def _take_hours_of(sought: Mapping[int, _Sought], assets: list[int], spans: Sequence[Span]) -> None:
+    condition, ids = among(assets)
+    statement = " UNION ALL ".join([_HOURS.format(condition)] * len(spans))
+    params = chain.from_iterable((*ids, *chunks.hours_of(span)) for span in spans)
+    found = ask(f"{statement} ORDER BY asset_id, hour", *params)
     for (asset, codes), group in groupby(found, key=itemgetter(0, 1)):
         one, whole = sought[asset], list(group)
         if one.cut:

@@ -22,7 +22,7 @@ HEAD = f"log:{LANE}"
 STORE = "store"
 _COLUMNS = "lane, position, kind, origin, received_at, readings, first_at, last_at, first_asset, last_asset, payload"
 # Written out: the query builder would cost as much as packing a thousand values.
-_INSERT = f"INSERT INTO telemetry_segment ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - ours
+_INSERT = f"INSERT INTO telemetry_segment ({_COLUMNS}) {{rows}}"
 # Where the database can, with the position in one statement: a way there and back less while others wait.
 _TAKE_AND_INSERT = f"""
 WITH head AS ({Head.TAKE})

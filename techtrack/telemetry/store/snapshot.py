@@ -12,6 +12,8 @@ from django.db.transaction import TransactionManagementError
 # Not atomic(): on SQLite that begins IMMEDIATE here, and readers would queue for the write lock; on PostgreSQL it takes
 # two statements to begin, one of which only says what kind of transaction it is.
 _BEGIN = {"sqlite": "BEGIN DEFERRED", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"}
+# On PostgreSQL by COMMIT, although nothing was written: after ROLLBACK the driver prepares every statement anew.
+_END = {"sqlite": "ROLLBACK", "postgresql": "COMMIT"}
 _inside = threading.local()
 
 
@@ -36,4 +38,4 @@ def snapshot() -> Iterator[None]:
             yield
         finally:
             _inside.snapshot = False
-            cursor.execute("ROLLBACK")
+            cursor.execute(_END[connection.vendor])

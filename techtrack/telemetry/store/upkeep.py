@@ -13,6 +13,8 @@ from techtrack.telemetry.store.sql import execute
 
 HOUR = 3_600_000_000
 NEVER = FOREVER[0]
+# A local day has 25 hours where summer time ends; a zone that moved over the date line would make it longer.
+LONGEST_DAY = 50 * HOUR
 
 
 def hold() -> int:
@@ -31,10 +33,11 @@ def unsettle(assets: list[int], hours: list[int]) -> None:
     # Most hours are newer than any day that was made: then this one question is all.
     since = min(hours) * HOUR
     if Upkeep.objects.filter(asset_id__in=set(assets), claimed_to__gt=since).exists():
-        starts = [hour * HOUR for hour in hours]
-        keys = list(zip(assets, starts, strict=True))
-        execute(_UNSETTLE, [(start, start, start, start, asset, start) for asset, start in keys])
-        execute(_DROP_DAYS, [(asset, start + HOUR, start) for asset, start in keys])
+        keys = [(asset, hour * HOUR) for asset, hour in zip(assets, hours, strict=True)]
+        # Of an asset the first of these hours: on PostgreSQL a row is changed once in a statement.
+        first: dict[int, int] = dict(sorted(keys, reverse=True))
+        execute(_UNSETTLE, list(first.items()))
+        execute(_DROP_DAYS, [(asset, start + HOUR, start, start - LONGEST_DAY) for asset, start in keys])
 
 
 def unsettle_all(asset: int) -> None:
@@ -52,7 +55,13 @@ def raw_since(assets: Iterable[int]) -> Mapping[int, int]:
 
 _UNSETTLE = """
 UPDATE telemetry_upkeep SET revision = revision + 1,
-    days_to = CASE WHEN days_to > %s THEN %s ELSE days_to END, next_at = CASE WHEN next_at > %s THEN %s ELSE next_at END
-WHERE asset_id = %s AND claimed_to > %s
+    days_to = CASE WHEN days_to > column2 THEN column2 ELSE days_to END,
+    next_at = CASE WHEN next_at > column2 THEN column2 ELSE next_at END
+FROM ({rows}) AS changed WHERE asset_id = column1 AND claimed_to > column2
 """
-_DROP_DAYS = "DELETE FROM telemetry_dayrollup WHERE asset_id = %s AND start_at < %s AND end_at > %s"
+_DROP_DAYS = """
+DELETE FROM telemetry_dayrollup WHERE (asset_id, start_at) IN (
+    SELECT asset_id, start_at FROM ({rows}) AS changed JOIN telemetry_dayrollup
+        ON asset_id = column1 AND start_at < column2 AND end_at > column3 AND start_at > column4
+)
+"""

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from techtrack.accounts.domain.access import Access
+from techtrack.alerts import queries as explaining
 from techtrack.alerts.services import acknowledge_alert
 from techtrack.core import clock
 from techtrack.core.errors import Conflict
@@ -20,8 +21,11 @@ from techtrack.web.views.page import page
 def alert(request: HttpRequest, access: Access, alert_id: int) -> HttpResponse:
     """One alert with what happened to it; messages to people link here."""
     line = queries.alert_line(access, alert_id)
+    why = explaining.explain(alert=line.alert, access=access, now=clock.now())
     context = {
         "line": line,
+        "sentence": why.sentence if line.alert.rule else "",
+        "guidance": why.definition.get("guidance"),
         "events": queries.happenings(line.alert),
         "remarks": queries.remarks(line.alert.asset),
     }

@@ -58,7 +58,7 @@ def asset(request: HttpRequest, access: Access, asset_id: int) -> HttpResponse:
         "files": FILES,
         "first": queries.first_reading(asset_id),
         "limits": json.dumps(
-            {line.alert.parameter: line.alert.limit for line in lines if line.alert.limit is not None}
+            {line.alert.parameter: line.alert.limit for line in lines if line.plain and line.alert.limit is not None}
         ),
         "details": list(_details(card.asset)),
     }
@@ -89,4 +89,4 @@ def _details(asset: Asset) -> Iterator[tuple[str, str]]:
 
 
 def _waiting(lines: list[queries.AlertLine]) -> int:
-    return sum(line.alert.acknowledged_at is None for line in lines)
+    return sum(line.alert.acknowledged_at is None and not line.aside for line in lines)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from techtrack.core.models import Head
-from techtrack.core.turns import go_first
+from techtrack.core.turns import Neighbours, go_first
 from tests import servers
 
 pytestmark = [
@@ -61,3 +61,42 @@ class TestTurns:
         for thread in threads:
             thread.join()
         assert order == ["gateway", "judge", "request"]
+
+
+class TestTurnsOfProcesses:
+    """Two that opened the same file are as two processes."""
+
+    @pytest.fixture
+    def other(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(connection.settings_dict, "TURN_FILE", tmp_path / "turn")
+        return Neighbours(tmp_path / "turn")
+
+    def test_are_waited_for(self, other):
+        order: list[str] = []
+
+        def write() -> None:
+            with transaction.atomic():
+                Head.take("a")
+                order.append("here")
+            connection.close()
+
+        other.enter()
+        thread = threading.Thread(target=write)
+        thread.start()
+        time.sleep(0.2)
+        order.append("there")
+        other.leave()
+        thread.join()
+        assert order == ["there", "here"]
+
+    def test_are_given_back_however_a_transaction_ends(self, other):
+        with transaction.atomic():
+            Head.take("a")
+        with pytest.raises(ValueError, match="planned"), transaction.atomic():
+            raise ValueError("planned")
+        connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        connection.close()
+        # Else this would wait for ever.
+        other.enter()
+        assert is_free()
+        other.leave()

@@ -9,6 +9,7 @@ import pytest
 from techtrack.accounts.domain.access import Scope
 from techtrack.accounts.queries import access_of_key
 from techtrack.core.clock import isoformat, to_micros
+from techtrack.telemetry import services
 from techtrack.telemetry.models import Segment
 from tests import factories
 from tests.factories import NOW
@@ -252,6 +253,25 @@ class TestCorrecting:
         )
         stale = client.patch(path, {"values": {"speed": 7}}, format="json", headers={"If-Match": seen})
         assert stale.status_code == 412
+
+    def test_reads_tags_as_every_resource_does(self, api, erik, path):
+        seen = api(erik).get(path)["ETag"]
+        tags = [(f"W/{seen}", 412), ("3", 400), (f'"3", {seen}', 200), ("*", 200)]
+        for tag, status in tags:
+            answer = api(erik).patch(path, {"values": {"speed": 5}}, format="json", headers={"If-Match": tag})
+            assert answer.status_code == status, tag
+
+    def test_takes_a_value_away_from_what_is_there_when_it_is_written(self, api, adam, erik, path, monkeypatch):
+        real = services.correct
+
+        def overtaken(**wanted):
+            monkeypatch.setattr(services, "correct", real)
+            assert api(adam).patch(path, {"values": {"temperature": 71}}, format="json").status_code == 200
+            return real(**wanted)
+
+        monkeypatch.setattr(services, "correct", overtaken)
+        answer = api(erik).patch(path, {"values": {"speed": None}}, format="json")
+        assert answer.json()["values"] == {"temperature": 71.0}
 
     @pytest.mark.parametrize("reading", ["x", "1", "1-", "-1-1", "99999999999999999999-1", "1-99999999999999999999"])
     def test_knows_no_reading_of_a_strange_name(self, api, erik, path, reading):

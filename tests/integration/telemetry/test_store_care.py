@@ -424,6 +424,10 @@ class TestRunsApi:
         assert [run["id"] for run in listed["results"]] == [done["id"]]
         assert client.post("/api/store/check/").status_code == 202
 
+    def test_of_one_asset_are_not_taken_for_runs_of_all(self, adam, api):
+        refused = api(adam).post("/api/store/rebuild/", {"asset": 4}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/asset")
+
     def test_that_lost_their_process_are_marked(self, adam, api):
         lost = StoreRun.objects.create(kind="check", state="running", created_at=START, beat_at=START)
         assert api(adam).post("/api/store/check/").status_code == 202

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,50 @@ class TestOverview:
         browser = page(vera)
         with django_assert_max_num_queries(12):
             browser.get("/")
+
+
+class TestWhatIsPutAside:
+    @pytest.mark.parametrize(
+        ("facts", "told"),
+        [
+            pytest.param({"shelved_until": factories.NOW, "shelve_reason": "new seal"}, "Shelved until", id="shelved"),
+            pytest.param({"out_of_service_until": factories.NOW}, "Out of service until", id="out of service"),
+            pytest.param({"suppressed_by": "task:4"}, "Hidden by work on the asset", id="work"),
+            pytest.param({"suppressed_by": "flood"}, "Hidden by a flood of alerts", id="flood"),
+        ],
+    )
+    def test_says_why_and_asks_nobody(self, page, olga, alert, facts, told):
+        Alert.objects.filter(pk=alert.pk).update(**facts)
+        response = page(olga).get("/")
+        assert told in text(response)
+        assert b'data-waiting="0"' in response.content
+        assert b"data-acknowledge" not in response.content
+
+    def test_names_the_window_that_hides(self, page, vera, alert):
+        silence = factories.make_silence(name="Gearbox is repaired")
+        Alert.objects.filter(pk=alert.pk).update(suppressed_by=f"silence:{silence.pk}")
+        assert "Hidden by “Gearbox is repaired”" in text(page(vera).get(f"/alerts/{alert.pk}/"))
+
+    def test_comes_after_what_asks_for_somebody(self, page, vera, robot, alert):
+        later = factories.NOW + timedelta(hours=1)
+        Alert.objects.create(
+            asset_id=robot.pk,
+            severity="low",
+            title="Put aside",
+            shelved_until=later,
+            raised_at=later,
+            **factories.STAMPS,
+        )
+        shown = text(page(vera).get("/"))
+        assert shown.index("Too hot") < shown.index("Put aside")
+
+    def test_a_latched_one_says_what_it_waits_for(self, page, vera, alert):
+        Alert.objects.filter(pk=alert.pk).update(active=False, latched=True)
+        assert "waits for a reset" in text(page(vera).get("/"))
+
+    def test_shows_no_rate_as_if_it_were_a_value(self, page, vera, alert):
+        Alert.objects.filter(pk=alert.pk).update(condition="rate_of_change")
+        assert "91.25" not in text(page(vera).get(f"/alerts/{alert.pk}/"))
 
 
 class TestAssetPage:

@@ -88,8 +88,9 @@ export class AlertPanel extends EventTarget {
   }
 
   announce(added) {
-    if (!added.length) return;
-    const names = added.map((line) => `${line.querySelector(".sign .hidden").textContent}: ${line.querySelector("h3").textContent}`);
+    const asking = added.filter((line) => !("aside" in line.dataset));
+    if (!asking.length) return;
+    const names = asking.map((line) => `${line.querySelector(".sign .hidden").textContent}: ${line.querySelector("h3").textContent}`);
     this.section.querySelector("[data-announce]").textContent = `New alert, ${names.join("; ")}`;
   }
 

@@ -1,4 +1,4 @@
-// The figures of the store, and its checks and rebuilds with how far they are: all of it from the API.
+// The figures of the store, and its checks, rebuilds and imports with how far they are: all of it from the API.
 
 import { age, number, shortenMoments } from "./format.js";
 
@@ -59,21 +59,28 @@ function show(figures) {
   say(damaged ? `${whole.format(damaged)} damaged rows are set aside; a check names them.` : "");
 }
 
+function moment(text) {
+  const at = element("time", text);
+  at.dateTime = text;
+  at.setAttribute("data-moment", "");
+  return at;
+}
+
+function progress(done, total, label) {
+  const bar = element("progress");
+  bar.max = Math.max(total, 1);
+  bar.value = done;
+  bar.setAttribute("aria-label", label);
+  return bar;
+}
+
 function line(run) {
   const item = element("li");
   const what = element("span", `${run.kind === "check" ? "Check" : "Rebuild"}: ${STATES[run.state] ?? run.state}`);
-  const at = element("time", run.created_at);
-  at.dateTime = run.created_at;
-  at.setAttribute("data-moment", "");
+  const at = moment(run.created_at);
   const told = element("span", `${whole.format(run.done)} of ${whole.format(run.total)} hours, ${run.found ? `${whole.format(run.found)} wrong` : "nothing wrong"} · `, at);
   item.append(what, told);
-  if (run.state === "running") {
-    const bar = element("progress");
-    bar.max = Math.max(run.total, 1);
-    bar.value = run.done;
-    bar.setAttribute("aria-label", "Hours gone through");
-    what.append(" ", bar);
-  }
+  if (run.state === "running") what.append(" ", progress(run.done, run.total, "Hours gone through"));
   if (run.error) what.append(` · ${run.error}`);
   return [item, ...run.problems.slice(0, PROBLEMS).map(wrong)];
 }
@@ -81,6 +88,14 @@ function line(run) {
 function wrong({ name, asset, hour, detail }) {
   const place = [name ?? (asset === null ? null : `asset ${asset}`), hour].filter(Boolean).join(", ");
   return element("li", "", element("span", place ? `${place}: ${detail}` : detail));
+}
+
+function imported(run) {
+  const what = element("span", run.name);
+  if (!run.finished_at) what.append(" ", progress(run.rows_done, run.rows_total, "Rows loaded"));
+  const rate = run.rate === null ? "" : `, ${whole.format(Math.round(run.rate))} a second`;
+  const told = `${whole.format(run.rows_done)} of ${whole.format(run.rows_total)} rows${rate} · `;
+  return element("li", "", what, element("span", told, moment(run.started_at)));
 }
 
 let timer;
@@ -103,6 +118,15 @@ async function lookAtRuns() {
   timer = setTimeout(lookAtRuns, busy ? LOOK_AT_RUN : LOOK);
 }
 
+async function lookAtImports() {
+  const page = await read(`/api/imports/?page_size=${RUNS}`);
+  const runs = page?.results ?? [];
+  if (page) find("imports").replaceChildren(...runs.map(imported));
+  find("imported").hidden = !find("imports").childElementCount;
+  shortenMoments(find("imports"));
+  setTimeout(lookAtImports, runs.some(({ finished_at: end }) => !end) ? LOOK_AT_RUN : LOOK);
+}
+
 async function look() {
   const figures = await read("/api/store/");
   if (figures) show(figures);
@@ -120,3 +144,4 @@ for (const button of document.querySelectorAll("[data-store-ask]")) {
 }
 look();
 lookAtRuns();
+lookAtImports();

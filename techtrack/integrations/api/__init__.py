@@ -1,0 +1,1 @@
+"""Doors for what is brought in from elsewhere."""
