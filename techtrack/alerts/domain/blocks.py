@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,16 @@ def judged(entry: LogEntry) -> bool:
     return entry.kind is Kind.READINGS and entry.origin is not Origin.IMPORT
 
 
+class Rowwise(NamedTuple):
+    """The readings of watched assets by row, turn and time; ``twice``: two have all of these in common."""
+
+    places: Rows
+    rows: Rows
+    turns: Ints
+    times: Ints
+    twice: bool
+
+
 class Block:
     """Entries with the same parameters, laid end to end."""
 
@@ -36,6 +46,7 @@ class Block:
         self._positions = np.array([entry.position for entry in entries], np.int64)
         self._ends = np.cumsum([len(batch) for batch in batches])
         self._rows: dict[int, Rows] = {}
+        self._rowwise: dict[int, Rowwise] = {}
         in_order = bool((self.times[1:] >= self.times[:-1]).all())
         self._order: Rows | None = None if in_order else np.argsort(self.times, kind="stable")
 
@@ -44,6 +55,18 @@ class Block:
         if id(panel) not in self._rows:
             self._rows[id(panel)] = panel.find(self.assets)
         return self._rows[id(panel)]
+
+    def rowwise(self, panel: Panel) -> Rowwise:
+        """Return the readings of the panel's assets in order; columns that share a panel share this, too."""
+        if id(panel) not in self._rowwise:
+            rows = self.rows(panel)
+            places = np.flatnonzero(rows < len(panel))
+            rows, turns, times = rows[places], self.turns(places), self.times[places]
+            order = np.lexsort((times, turns, rows))
+            rows, turns, times = rows[order], turns[order], times[order]
+            same = (rows[1:] == rows[:-1]) & (turns[1:] == turns[:-1]) & (times[1:] == times[:-1])
+            self._rowwise[id(panel)] = Rowwise(places[order], rows, turns, times, bool(same.any()))
+        return self._rowwise[id(panel)]
 
     def turns(self, places: Rows) -> Ints:
         """Return the positions of the entries that brought the readings at ``places``."""

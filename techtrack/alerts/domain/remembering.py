@@ -1,100 +1,112 @@
-"""What the judge has seen, as bytes that survive a restart.
+"""What the judge knows, as bytes that survive a restart.
 
-byte 0       version (1)
+byte 0       version (2)
 bytes 1-4    CRC-32 of the rest, little-endian
-rest         zstd frame of: uint32 header length, JSON header, then int64 columns, little-endian: per parameter
-             the asset ids, the newest times seen (µs) and the rules; then of each (rule, asset) that has seen
-             something else than its series the rule, the asset and the newest time
-
-Before version 1 it was a msgpack list of (rule, asset, newest time), which is still read.
+rest         zstd frame of: uint32 header length, msgpack header (``Known`` without its columns), then the columns of
+             all series one after the other, little-endian, in the order of the header
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
-Ints = npt.NDArray[np.int64]
-VERSION = 1
+VERSION = 2
 _FRONT = struct.Struct("<BI")
 _LENGTH = struct.Struct("<I")
-# The first byte of a msgpack list.
-_LISTS = frozenset([*range(0x90, 0xA0), 0xDC, 0xDD])
 
 
 class CorruptMemory(Exception):
     """The bytes are not what was written."""
 
 
-class Series(NamedTuple):
-    """The series of one parameter: asset ids, the newest time seen of each, and the rules that saw it."""
+class Standing(msgspec.Struct, array_like=True, frozen=True):
+    """Where a rule stands with an asset that is not quiet; ``history`` in hexadecimal, since it may be long.
 
-    assets: Ints
-    times: Ints
-    rules: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen, by parameter; ``apart`` are the (rule, asset) that have seen something else, with its time.
-
-    ``series`` is None in the old form, which lists every (rule, asset) in ``apart``.
+    ``made_of`` is the rule's (``Watch.made_of``), 0 where nobody wrote it.
     """
 
-    series: Mapping[str, Series] | None
-    apart: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    rule: int
+    asset: int
+    phase: str
+    since: int
+    seen: int
+    clause: int | None
+    value: float | None
+    truth: int
+    history: str
+    raised: int | None = None
+    made_of: int = 0
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known at a position of the log: of each feature (by its text) columns by name, and what is not quiet.
+
+    ``late`` are the states of late data, which are folded beside the others.
+    """
+
+    columns: dict[str, dict[str, npt.NDArray[Any]]]
+    states: list[Standing]
+    late: list[Standing]
 
 
 class _Header(msgspec.Struct):
-    series: list[tuple[str, int, int]]  # parameter, number of assets, number of rules
-    apart: int
+    features: dict[str, list[tuple[str, str, int]]]  # name, type and length of each column
+    states: list[Standing]
+    late: list[Standing]
 
 
-def encode(seen: Seen) -> bytes:
-    """Pack ``seen``; ``decode`` returns it."""
-    series = seen.series or {}
-    counts = [(code, len(one.assets), len(one.rules)) for code, one in series.items()]
-    header = msgspec.json.encode(_Header(counts, len(seen.apart)))
-    apart = np.array([(*key, time) for key, time in seen.apart.items()], np.int64).reshape(-1, 3)
-    columns = [*(column for one in series.values() for column in one), *apart.T]
-    raw = b"".join([_LENGTH.pack(len(header)), header, *(column.astype("<i8").tobytes() for column in columns)])
+def encode(known: Known) -> bytes:
+    """Pack ``known``; ``decode`` returns it."""
+    features = {
+        text: [(name, column.dtype.newbyteorder("<").str, len(column)) for name, column in columns.items()]
+        for text, columns in known.columns.items()
+    }
+    header = msgspec.msgpack.encode(_Header(features, known.states, known.late))
+    columns = [column for columns in known.columns.values() for column in columns.values()]
+    parts = [column.astype(column.dtype.newbyteorder("<")).tobytes() for column in columns]
+    raw = b"".join([_LENGTH.pack(len(header)), header, *parts])
     # A compressor of its own each time: zstandard objects must not be shared between threads.
     body = zstandard.ZstdCompressor(level=1).compress(raw)
     return _FRONT.pack(VERSION, zlib.crc32(body)) + body
 
 
-def decode(blob: bytes) -> Seen:
-    """Unpack what ``encode`` packed, or an earlier form.
+def decode(blob: bytes) -> Known:
+    """Unpack what ``encode`` packed.
 
     Raises:
         CorruptMemory: a version that is not known, or bytes that were changed.
 
     """
-    if blob[:1] and blob[0] in _LISTS:
-        listed = msgspec.msgpack.decode(blob, type=list[tuple[int, int, int]])
-        return Seen(None, {(rule, asset): time for rule, asset, time in listed})
     raw = _opened(blob)
     (length,) = _LENGTH.unpack_from(raw)
-    header = msgspec.json.decode(raw[_LENGTH.size : _LENGTH.size + length], type=_Header)
-    sizes = [size for _, assets, rules in header.series for size in (assets, assets, rules)] + [header.apart] * 3
-    columns = np.split(np.frombuffer(raw, "<i8", offset=_LENGTH.size + length), np.cumsum(sizes)[:-1])
-    codes = [code for code, _, _ in header.series]
-    series = {code: Series(*columns[3 * place : 3 * place + 3]) for place, code in enumerate(codes)}
-    apart = zip(*(column.tolist() for column in columns[-3:]), strict=True)
-    return Seen(series, {(rule, asset): time for rule, asset, time in apart})
+    end = _LENGTH.size + length
+    try:
+        header = msgspec.msgpack.decode(raw[_LENGTH.size : end], type=_Header)
+    except msgspec.DecodeError as error:
+        raise CorruptMemory(f"the header cannot be read: {error}") from error
+    columns: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    for text, told in header.features.items():
+        columns[text] = {}
+        for name, kind, size in told:
+            columns[text][name] = np.frombuffer(raw, kind, size, end).copy()
+            end += columns[text][name].nbytes
+    return Known(columns, header.states, header.late)
 
 
 def _opened(blob: bytes) -> bytes:
-    version, checksum = _FRONT.unpack_from(blob) if len(blob) > _FRONT.size else (0, 0)
+    if len(blob) < _FRONT.size or blob[0] != VERSION:
+        raise CorruptMemory("not a version that is known")
     body = blob[_FRONT.size :]
-    if version != VERSION or zlib.crc32(body) != checksum:
-        raise CorruptMemory(f"version {version}, {len(blob)} bytes")
-    return zstandard.ZstdDecompressor().decompress(body)
+    if zlib.crc32(body) != _FRONT.unpack_from(blob)[1]:
+        raise CorruptMemory("the checksum is another")
+    try:
+        return zstandard.ZstdDecompressor().decompress(body)
+    except zstandard.ZstdError as error:
+        raise CorruptMemory(f"the frame cannot be read: {error}") from error

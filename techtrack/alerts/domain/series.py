@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,14 +78,24 @@ class Column:
         return self.rules[self.starts[row] : self.starts[row + 1]].tolist() if row < len(self.panel) else []
 
 
-def column(assets: Ints, watched: Sequence[tuple[int, Ints]], quiet: Floats, panels: dict[bytes, Panel]) -> Column:
-    """Build the column of one parameter.
+class Watched(NamedTuple):
+    """A rule, by place, the rows it watches, and the closed range of values that leave it quiet."""
 
-    ``watched`` gives for each rule (by place) the rows of ``assets`` in its scope, ``quiet`` is [[low], [high]] by
-    place. Columns of the same assets share a panel in ``panels``, so that a batch is looked up only once.
+    place: int
+    rows: Ints
+    low: float
+    high: float
+
+
+def column(assets: Ints, watched: Sequence[Watched], panels: dict[bytes, Panel]) -> Column:
+    """Build the column of one feature; rows of ``watched`` are places in ``assets``.
+
+    Columns of the same assets share a panel in ``panels``, so that a batch is looked up only once.
     """
-    rules = np.repeat(np.array([place for place, _ in watched], np.int32), [len(rows) for _, rows in watched])
-    rows = np.concatenate([rows for _, rows in watched])
+    sizes = [len(one.rows) for one in watched]
+    rules = np.repeat(np.array([one.place for one in watched], np.int32), sizes)
+    least, most = np.repeat([[one.low, one.high] for one in watched], sizes, axis=0).T
+    rows = np.concatenate([one.rows for one in watched])
     order = np.argsort(rows, kind="stable")
     rules = rules[order]
     there, starts = np.unique(rows[order], return_index=True)
@@ -92,6 +103,6 @@ def column(assets: Ints, watched: Sequence[tuple[int, Ints]], quiet: Floats, pan
     panel = panels.setdefault(ids.tobytes(), Panel(ids))
     if not len(ids):
         return Column(panel, np.zeros(1, np.int64), rules, np.array([-INFINITY]), np.array([INFINITY]))
-    low = np.append(np.maximum.reduceat(quiet[0, rules], starts), -INFINITY)
-    high = np.append(np.minimum.reduceat(quiet[1, rules], starts), INFINITY)
+    low = np.append(np.maximum.reduceat(least[order], starts), -INFINITY)
+    high = np.append(np.minimum.reduceat(most[order], starts), INFINITY)
     return Column(panel, np.append(starts, len(rules)).astype(np.int64), rules, low, high)

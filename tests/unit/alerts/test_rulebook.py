@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from techtrack.alerts.domain.condition import (
-    INFINITY,
-    NOWHERE,
-    Clause,
-    Value,
-    conditions,
-    parse_conditions,
-    quiet_range,
-)
+from techtrack.alerts.domain.condition import INFINITY, NOWHERE
+from techtrack.alerts.domain.features.base import Raw
+from techtrack.alerts.domain.features.changes import Gap
 from techtrack.alerts.domain.scope import Fleet, Scope
 from techtrack.alerts.domain.series import Panel
-from tests.unit.alerts.test_screening import book_of, entry
+from tests.unit.alerts.watching import book_of, ruling_of, watch_of
+
+T = Raw("t")
+HOT = {"kind": "above", "limit": 80.0, "severity": "high"}
+HOTTER = {"kind": "above", "limit": 90.0, "severity": "critical"}
+COLD = {"kind": "below", "limit": 10.0, "severity": "high"}
+ASSETS = (3, 4, 7, 90)
 
 FLEET = Fleet([(9, None, None, []), (1, 10, 5, ["cnc", "old"]), (4, 10, None, ["cnc"]), (2, 20, 5, ["cnc"])])
 
@@ -67,53 +67,46 @@ class TestPanel:
 
 class TestRuleBook:
     def test_knows_the_rules_of_a_series_in_their_order(self):
-        hot, hotter = entry(5, "t", [("above", 80.0, "high")]), entry(2, "t", [("above", 90.0, "high")])
-        cold = entry(3, "t", [("below", 10.0, "high")])
-        book = book_of([(hot, set()), (hotter, {4, 90}), (cold, {4})])
-        panel = book.columns["t"].panel
-        assert book.at("t", panel.row(4)) == [hot, hotter, cold]
-        assert book.at("t", panel.row(3)) == [hot]
-        assert book.at("t", panel.row(555)) == []
-        assert book.watching(2, 90) == (hotter, panel.row(90))
+        hot, hotter = ruling_of(5, conditions=[HOT]), ruling_of(2, conditions=[HOTTER], assets=[4, 90])
+        book = book_of(hot, hotter, ruling_of(3, conditions=[COLD], assets=[4]), assets=ASSETS)
+        panel = book.columns[T].panel
+        watching = [[entry.rule_id for entry in book.at(T, panel.row(asset))] for asset in (4, 3, 555)]
+        assert watching == [[5, 2, 3], [5], []]
+        assert book.watching(2, 90) is book.at(T, panel.row(90))[1]
         assert book.watching(2, 3) is book.watching(99, 3) is book.watching(2, 555) is None
 
     def test_knows_what_cannot_wake_any_rule_of_a_series(self):
-        hot, cold = entry(1, "t", [("above", 80.0, "high")]), entry(2, "t", [("below", 10.0, "high")])
-        column = book_of([(hot, set()), (cold, {4})]).columns["t"]
+        column = book_of(ruling_of(1), ruling_of(2, conditions=[COLD], assets=[4]), assets=ASSETS).columns[T]
         rows = [column.panel.row(asset) for asset in (3, 4, 555)]
         assert column.low[rows].tolist() == [-INFINITY, 10.0, -INFINITY]
         assert column.high[rows].tolist() == [80.0, 80.0, INFINITY]
 
     def test_shares_the_assets_of_parameters_that_have_the_same(self):
-        book = book_of([(entry(n, code, [("above", 1.0, "low")]), set()) for n, code in enumerate("tph")])
+        book = book_of(*(ruling_of(number, parameter=code) for number, code in enumerate("tph", 1)), assets=ASSETS)
         assert {id(column.panel) for column in book.columns.values()} == {id(book.assets)}
 
+    def test_shares_a_feature_between_rules_that_look_at_the_same(self):
+        silence = {"after": "PT5M", "policy": "alert"}
+        book = book_of(ruling_of(1, no_data=silence), ruling_of(2, conditions=[COLD], no_data=silence), assets=ASSETS)
+        assert list(book.columns) == [T, Gap(T, seconds=300.0)]
+        assert book.by_code == {"t": [T, Gap(T, seconds=300.0)]}
+
     def test_may_watch_nothing(self):
-        book = book_of([(entry(1, "t", [("above", 1.0, "low")]), {555})])
-        assert book.at("t", 0) == []
+        book = book_of(ruling_of(1, assets=[555]), assets=ASSETS)
+        assert book.at(T, 0) == []
 
 
-class Stubborn:
-    """A condition of somebody else's that does not say when it is quiet."""
+class TestQuiet:
+    def test_is_where_no_condition_holds(self):
+        assert watch_of(HOTTER, HOT, COLD).quiet(0) == (10.0, 80.0)
 
-    limit = 5.0
+    def test_is_nowhere_if_any_value_makes_one_hold(self):
+        low, high = watch_of({"kind": "above", "limit": 5.0}, {**COLD, "limit": 7.0}).quiet(0)
+        assert (low, high) == NOWHERE
 
-    def holds(self, window, *, firing, deadband):
-        return False
+    def test_is_nowhere_if_one_holds_inside_a_band(self):
+        assert watch_of(HOT, {"kind": "inside", "low": 20.0, "high": 30.0}).quiet(0) == NOWHERE
 
-
-class TestQuietRange:
-    def test_is_where_no_clause_holds(self):
-        raw = [{"kind": "above", "limit": 80}, {"kind": "above", "limit": 90}, {"kind": "below", "limit": 10}]
-        assert quiet_range(parse_conditions(raw)) == (10.0, 80.0)
-
-    def test_is_nowhere_if_a_condition_cannot_say(self):
-        assert quiet_range([Clause("stubborn", Stubborn(), "high")]) == NOWHERE
-
-    @pytest.mark.parametrize("kind", conditions.names())
-    def test_of_every_condition_holds_what_it_says(self, kind):
-        condition = conditions.get(kind)(limit=80.0)
-        low, high = quiet_range([Clause(kind, condition, "high")])
-        for value in (-1e300, 79.9, 80.0, 80.1, 1e300):
-            if low <= value <= high:
-                assert not condition.holds([Value(1, value)], firing=False, deadband=3.0)
+    def test_is_known_of_each_feature(self):
+        watch = watch_of(HOT, {**COLD, "parameter": "p"})
+        assert [watch.quiet(place) for place in (0, 1)] == [(-INFINITY, 80.0), (10.0, INFINITY)]

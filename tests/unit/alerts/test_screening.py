@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,166 +12,261 @@ from hypothesis import Phase as Part
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from techtrack.alerts import memory as memories
-from techtrack.alerts import screening
-from techtrack.alerts.domain.condition import Value, parse_conditions, quiet_range
-from techtrack.alerts.domain.lifecycle import Phase, State, Tick, Watch, due, step
-from techtrack.alerts.domain.scope import Fleet, Scope
-from techtrack.alerts.judge import judge, run_out
+from techtrack.alerts import folding, screening
+from techtrack.alerts.domain import lifecycle
+from techtrack.alerts.domain.features.base import NEVER, Samples, chain
+from techtrack.alerts.domain.lifecycle import Change, Look, Phase, State, Transition, due, step
+from techtrack.alerts.folding import judge
 from techtrack.alerts.memory import Memory
-from techtrack.alerts.rulebook import Entry, RuleBook, Ruling
-from techtrack.core.clock import from_micros
-from techtrack.telemetry.domain.reading import Batch, Kind, Origin
-from techtrack.telemetry.store.base import LogEntry
+from techtrack.alerts.ticking import run_out
+from techtrack.core.clock import to_micros
+from techtrack.telemetry.domain.reading import Kind, Origin
 from tests.factories import NOW
+from tests.unit.alerts.watching import LIMITS, Walk, any_rule, book_of, log_entry, proved, ruling_of
 
 ASSETS = [3, 4, 7, 90]
-CODES = ["t", "p"]
+# 5 and 1000 are assets that nobody watches.
+SENDERS = [*ASSETS, 5, 1000]
+CODES = ("t", "p")
 SECOND = 1_000_000
-NAN = float("nan")
+BEGIN = to_micros(NOW)
 
 
-def entry(rule_id, code, kinds_and_limits, *, deadband=0.0, on_delay=0, off_delay=0):
-    """A rule as the judge has it."""
-    raw = [{"kind": kind, "limit": limit, "severity": severity} for kind, limit, severity in kinds_and_limits]
-    watch = Watch(parse_conditions(raw), deadband, on_delay, off_delay)
-    return Entry(rule_id, f"Rule {rule_id}", 1, code, watch, None, {}, quiet_range(watch.clauses))
+@dataclass
+class Plain:
+    """One rule with one asset: every sample is fed to its features by itself, and every look is stepped."""
+
+    watch: object
+    state: State = field(default_factory=State)
+    late: State | None = None
+    raised: int | None = None
+    lag: int = 0
+
+    def __post_init__(self) -> None:
+        self.links = [[(link, link.blank(1)) for link in chain(feature)[1:]] for feature in self.watch.features]
+
+    def take(self, samples, position):
+        """Take the samples of each feature's parameter: those that are current, as (at, value)."""
+        looks = {}
+        for place, some in enumerate(samples):
+            for at, value in some:
+                for end, derived in self._derived(place, at, value, position):
+                    looks.setdefault(end, {})[place] = derived
+        return [one for at in sorted(looks) for one in self.step(Look(at, looks[at]))]
+
+    def _derived(self, place, at, value, position):
+        one = Samples(np.array([0]), np.array([position]), np.array([at]), np.array([value], float))
+        for link, columns in self.links[place]:
+            one = link.feed(columns, one)
+        return list(zip(one.at.tolist(), one.values.tolist(), strict=True))
+
+    def step(self, look):
+        self.state, transitions = step(self.state, look, self.watch)
+        return transitions
+
+    @property
+    def judges_late(self):
+        return bool(self.watch.late) and len(self.watch.features) == 1 and self.watch.features[0].of is None
+
+    def take_current(self, at):
+        """End the stretch of the past that can no longer go on."""
+        if self.late is not None and at - self.late.seen > self.watch.late:
+            return self._end_late()
+        return []
+
+    def take_late(self, at, value):
+        """Judge a late sample beside what is current."""
+        found = self._end_late() if self.late is not None and at <= self.late.seen else []
+        self.late, transitions = step(self.late or State(), Look(at, {0: value}), self.watch)
+        for one in transitions:
+            if one.change is Change.RAISED:
+                self.raised = one.at
+            elif one.change is Change.RETURNED and self.raised is not None:
+                found.append(Transition(Change.PAST, one.at, one.clause, one.value, self.raised))
+                self.raised = None
+        if self.late.asleep:
+            self.late = None
+        return found
+
+    def _end_late(self):
+        late, since, self.late, self.raised = self.late, self.raised, None, None
+        if since is None:
+            return []
+        return [Transition(Change.PAST, late.seen, late.clause or 0, late.value, since)]
 
 
-def book_of(rules, assets=ASSETS):
-    """The book of ``rules``: pairs of an entry and the assets it watches, empty for all."""
-    rulings = {one.rule_id: Ruling((1, NOW), one, Scope(assets=frozenset(scope))) for one, scope in rules}
-    return RuleBook.of(1, rulings, Fleet((asset, None, None, []) for asset in assets))
+def kept(before, watch):
+    """What goes on when a rule was changed: all if it looks at the same, else where it stands.
 
-
-def memory_of(book):
-    return Memory(0, 0, 0, "judge:commits", book)
-
-
-def log_entry(position, rows, *, kind=Kind.READINGS, origin=Origin.LIVE):
-    """An entry of (asset, time, {code: value}); what is left out is absent."""
-    codes = sorted({code for _, _, values in rows for code in values})
-    columns = {code: np.array([values.get(code, NAN) for _, _, values in rows], float) for code in codes}
-    assets, times = (np.array([row[place] for row in rows], np.int64) for place in (0, 1))
-    return LogEntry(position, kind, origin, Batch(assets, times, columns))
+    Nobody was told yet of what is pending, so it begins anew; how grave an alert is, the next value says anew.
+    """
+    one = Plain(watch)
+    if before is not None:
+        one.state, one.lag = before.state, before.lag
+        same = [getattr(before.watch, name) == getattr(watch, name) for name in ("features", "leaves", "count")]
+        if all(same):
+            one.late, one.raised = before.late, before.raised
+        else:
+            one.state = one.state._replace(truth=0, history=0)
+        regraded = before.watch.clauses != watch.clauses
+        if one.state.phase is Phase.PENDING and (regraded or not all(same)):
+            one.state = one.state._replace(phase=Phase.NORMAL, since=0, clause=None, value=None)
+        elif regraded:
+            one.state = one.state._replace(clause=None)
+    return one
 
 
 @dataclass
 class PlainFold:
-    """The independent oracle: every rule with every asset has its state, every sample is stepped."""
+    """The oracle: every rule with every asset, every sample, one entry of the log after the other."""
 
-    states: dict = field(default_factory=dict)
-    lags: dict = field(default_factory=dict)
+    watched: dict = field(default_factory=dict)
+    seen: dict = field(default_factory=dict)
     said: list = field(default_factory=list)
 
-    def adopt(self, rules, assets=ASSETS):
-        watched = {(one.rule_id, asset): one for one, scope in rules for asset in scope or assets}
-        self.rules = watched
-        self.states = {key: self.states.get(key, State()) for key in watched}
+    def adopt(self, book):
+        before, self.watched = self.watched, {}
+        for feature, column in book.columns.items():
+            for row, asset in enumerate(column.panel.assets.tolist()):
+                for entry in book.at(feature, row):
+                    key = entry.rule_id, asset
+                    self.watched[key] = self.watched.get(key) or kept(before.get(key), entry.watch)
+        series = {(feature, asset) for (_, asset), one in self.watched.items() for feature in one.watch.features}
+        self.seen = {key: self.seen.get(key, NEVER) for key in series}
 
     def fold(self, entries, now):
-        for one in entries:
-            if one.kind is not Kind.READINGS or one.origin is Origin.IMPORT:
+        """Take a page of the log."""
+        times = {}
+        for entry in entries:
+            if entry.kind is not Kind.READINGS or entry.origin is Origin.IMPORT:
                 continue
-            for (rule_id, asset), rule in self.rules.items():
-                column = one.batch.values.get(rule.parameter, np.full(len(one.batch), NAN))
-                rows = zip(one.batch.assets.tolist(), one.batch.times.tolist(), column.tolist(), strict=True)
-                samples = sorted((at, value) for who, at, value in rows if who == asset and not np.isnan(value))
-                for at, value in samples:
-                    self._step((rule_id, asset), Value(at, value))
-                if samples:
-                    self.lags[rule_id, asset] = max(0, now - self.states[rule_id, asset].seen)
-        for key, state in self.states.items():
-            end = due(state, self.rules[key].watch)
-            tick = Tick(now - self.lags.get(key, 0))
-            if end is not None and end <= tick.at:
-                self._step(key, tick)
+            current = {series: list(self._current(*series, entry.batch.rows())) for series in self.seen}
+            for key, one in self.watched.items():
+                samples = [current[feature, key[1]] for feature in one.watch.features]
+                self._say(key, one.take(samples, entry.position))
+                times.setdefault(key, []).extend(at for some in samples for at, _ in some)
+        for key, some in times.items():
+            if some:
+                self.watched[key].lag = max(0, now - min(some))
 
-    def _step(self, key, event):
-        self.states[key], transitions = step(self.states[key], event, self.rules[key].watch)
-        self.said += [(*key, transition) for transition in transitions]
+    def _current(self, feature, asset, rows):
+        """Give what is newer than all before; what is not, is told to those who judge late data."""
+        told = [
+            (row.time, row.values[feature.code]) for row in rows if row.asset == asset and feature.code in row.values
+        ]
+        for at, value in sorted(told):
+            newest = self.seen[feature, asset]
+            for (rule_id, who), one in self.watched.items():
+                if who == asset and one.judges_late and one.watch.features[0] == feature:
+                    self._past((rule_id, who), one, at, value, newest)
+            if at > newest:
+                self.seen[feature, asset] = at
+                yield at, value
+
+    def _past(self, key, one, at, value, newest):
+        if at > newest:
+            self._say(key, one.take_current(at))
+        elif at >= newest - one.watch.late:
+            self._say(key, one.take_late(at, value))
+
+    def run_out(self, now):
+        """Let delays and schedules end by a clock that is as late as the samples were."""
+        for key, one in self.watched.items():
+            while (end := due(one.state, one.watch)) is not None and end + one.lag <= now:
+                self._say(key, one.step(Look(end)))
+
+    def _say(self, key, transitions):
+        self.said += [(key, transition) for transition in transitions]
 
 
-limits = st.sampled_from([70.0, 80.0, 90.0])
-clauses = st.lists(
-    st.tuples(st.sampled_from(["above", "below"]), limits, st.sampled_from(["low", "critical"])), min_size=1, max_size=2
-)
-delays = st.sampled_from([0, 0, 3, 20])
+# -- Many rules of all kinds, without a clock --------------------------------------------------------------------
 
 
-@st.composite
-def rulebooks(draw):
+def pages(dice, number):
+    """A log, cut into pages."""
+    walk, found = Walk(dice, SENDERS, BEGIN), []
+    for position in range(1, number + 1):
+        kind = dice.choice([Kind.READINGS] * 12 + [Kind.REPLACE])
+        origin = dice.choice([Origin.LIVE] * 12 + [Origin.REPLAY, Origin.IMPORT])
+        entry = log_entry(position, walk.rows(), kind=kind, origin=origin)
+        if found and dice.random() < 0.5:
+            found[-1].append(entry)
+        else:
+            found.append([entry])
+    return found
+
+
+def rules_of(dice, make, most=4):
     """Some rules, each watching all assets or some."""
-    rules = []
-    for rule_id in draw(st.sets(st.integers(1, 5), max_size=4)):
-        delay = {"on_delay": draw(delays) * SECOND, "off_delay": draw(delays) * SECOND}
-        how = {"deadband": draw(st.sampled_from([0, 5])), **delay}
-        rule = entry(rule_id, draw(st.sampled_from(CODES)), draw(clauses), **how)
-        rules.append((rule, draw(st.sets(st.sampled_from(ASSETS), max_size=2))))
-    return rules
+    chosen = [dice.sample(ASSETS, dice.randint(0, 2)) for _ in range(dice.randint(1, most))]
+    return [ruling_of(number, assets=assets, **make(dice)) for number, assets in enumerate(chosen, 1)]
 
 
-values = st.sampled_from([60.0, 70.0, 75.0, 79.0, 80.0, 81.0, 90.0, 95.0])
-row = st.tuples(
-    # 5 and 1000 are assets that nobody watches.
-    st.sampled_from([*ASSETS, 5, 1000]),
-    st.integers(1, 60).map(lambda second: second * SECOND),
-    st.dictionaries(st.sampled_from([*CODES, "x"]), values, min_size=1, max_size=3),
-)
-kinds = st.sampled_from([Kind.READINGS] * 8 + [Kind.REPLACE])
-origins = st.sampled_from([Origin.LIVE] * 8 + [Origin.REPLAY, Origin.IMPORT])
-turns = st.lists(st.tuples(st.lists(row, min_size=1, max_size=6), kinds, origins), max_size=4)
-looks = st.lists(st.tuples(turns, st.integers(0, 100), st.none() | rulebooks()), min_size=1, max_size=6)
+def differs(dice):
+    """Tell whether the judge says or remembers other than a plain fold, about rules of all kinds."""
+    book = book_of(*rules_of(dice, any_rule), assets=ASSETS)
+    memory, plain, said = Memory(0, 0, 0, "judge:commits", book), PlainFold(), []
+    plain.adopt(book)
+    for page in pages(dice, dice.randint(1, 40)):
+        said += judge(page, memory, BEGIN)
+        plain.fold(page, BEGIN)
+    return not_the_same(said, plain, memory)
 
 
-def run(looks, first):
-    """Give what the judge said, what the oracle said, and both states in the end."""
-    memory, oracle = memory_of(book_of(first)), PlainFold()
-    oracle.adopt(first)
-    said, position = [], 0
-    for batches, second, rules in looks:
-        entries = []
-        for rows, kind, origin in batches:
-            position += 1
-            entries.append(log_entry(position, rows, kind=kind, origin=origin))
-        if rules is not None and rules_apart(rules, oracle.rules):
-            memory.adopt(book_of(rules))
-            oracle.adopt(rules)
-        now = second * SECOND
-        found = judge(entries, memory, from_micros(now)) + run_out(memory, from_micros(now))
-        said += [(one.entry.rule_id, one.asset_id, one.transition) for one in found]
-        oracle.fold(entries, now)
-    return said, oracle.said, states_of(memory), oracle.states
+# -- Rules that look at readings, with a clock and with other books ------------------------------------------------
 
 
-def rules_apart(rules, known):
-    """A rule that is given another parameter is another rule: its service makes the judge read everything anew."""
-    codes = {rule_id: one.parameter for (rule_id, _), one in known.items()}
-    return all(codes.get(one.rule_id, one.parameter) == one.parameter for one, _ in rules)
+def simple_rule(dice):
+    """A rule that looks at readings as they are."""
+    limits = {"above": {"limit": dice.choice(LIMITS)}, "below": {"limit": dice.choice(LIMITS)}}
+    limits |= {"outside": {"low": 70.0, "high": 85.0}, "inside": {"low": 76.0, "high": 81.0}}
+    schedule = {"timezone": "UTC", "rrule": "FREQ=HOURLY", "duration": "PT1M"}
+
+    def draw():
+        number = dice.choice([1, 1, 2])
+        severities, kinds = dice.sample(["low", "medium", "high"], number), dice.sample(sorted(limits), number)
+        delays = {name: timedelta(seconds=dice.choice([0, 0, 3, 20])) for name in ("on_delay", "off_delay")}
+        return {
+            "parameter": dice.choice(CODES),
+            "conditions": [{"kind": k, **limits[k], "severity": s} for k, s in zip(kinds, severities, strict=True)],
+            "deadband": dice.choice([0.0, 5.0]),
+            "count": dice.choice([None, None, {"n": 2, "of": 3}]),
+            "late_max_age": timedelta(seconds=dice.choice([0, 30])),
+            "schedule": dice.choice([None, None, schedule]),
+            **delays,
+        }
+
+    return proved(draw)
 
 
-def states_of(memory):
-    """What the judge would step next, for every rule and asset; what a normal state remembers besides is no matter."""
-    return {
-        (one.rule_id, asset): memory.state(one, asset, row)
-        for code, column in memory.book.columns.items()
-        for row, asset in enumerate(column.panel.assets.tolist())
-        for one in memory.book.at(code, row)
-    }
+def differs_with_a_clock(dice):
+    """Tell whether the judge says or remembers other, when clocks run and rules come and go."""
+    book = book_of(*rules_of(dice, simple_rule), assets=ASSETS)
+    memory, plain, said = Memory(0, 0, 0, "judge:commits", book), PlainFold(), []
+    plain.adopt(book)
+    for page in pages(dice, dice.randint(1, 25)):
+        if dice.random() < 0.15:
+            memory.adopt(book := book_of(*rules_of(dice, simple_rule), assets=ASSETS))
+            plain.adopt(book)
+        now = BEGIN + dice.randint(0, 200) * SECOND
+        said += judge(page, memory, now) + run_out(memory, now)
+        plain.fold(page, now)
+        plain.run_out(now)
+    return not_the_same(said, plain, memory)
 
 
-def essence(state):
-    normal = state.phase is Phase.NORMAL
-    return (state.phase, state.seen) if normal else (state.phase, state.seen, state.since, state.clause, state.value)
-
-
-def differs(looks, first):
-    said, expected, states, plain = run(looks, first)
-    by_key = {key: [one for one in said if one[:2] == key] for key in plain}
-    plainly = {key: [one for one in expected if one[:2] == key] for key in plain}
-    if by_key != plainly or len(said) != len(expected):
-        return True
-    return {key: essence(state) for key, state in states.items()} != {k: essence(state) for k, state in plain.items()}
+def not_the_same(said, plain, memory):
+    """Compare what was said of each rule and asset, and what is remembered of them."""
+    found = {}
+    for one in said:
+        found.setdefault((one.entry.rule_id, one.asset_id), []).append(one.transition)
+    wanted = {}
+    for key, transition in plain.said:
+        wanted.setdefault(key, []).append(transition)
+    states = {key: one.state for key, one in plain.watched.items() if not one.state.asleep}
+    late = {key: (one.late, one.raised) for key, one in plain.watched.items() if one.late is not None}
+    remembered = {key: (one.state, one.raised) for key, one in memory.late.items()}
+    return (found, memory.states, remembered) != (wanted, states, late)
 
 
 @pytest.fixture(params=["loop", "columns", "columns in small blocks"])
@@ -182,57 +279,72 @@ def way(request):
         yield request.param
 
 
+dices = st.integers(0, 2**32).map(random.Random)
+
+
 @pytest.mark.usefixtures("way")
 class TestTheScreenedJudge:
-    @given(looks, rulebooks())
-    def test_says_and_remembers_what_a_plain_fold_does(self, looks, first):
-        assert not differs(looks, first)
+    @settings(deadline=None)  # What lasts is not asked here.
+    @given(dices)
+    def test_says_and_remembers_what_a_plain_fold_does(self, dice):
+        assert not differs(dice)
+
+    @settings(deadline=None)  # What lasts is not asked here.
+    @given(dices)
+    def test_does_so_when_clocks_run_and_rules_change(self, dice):
+        assert not differs_with_a_clock(dice)
 
 
 def forgets_awake_series(patch):
-    real = Memory.rest
-
-    def rest(self, code, row, seen):
-        real(self, code, row, seen)
-        self.tracks[code].awake[row] = False
-
-    patch.setattr(Memory, "rest", rest)
+    patch.setattr(Memory, "_count", lambda *_: None)
 
 
 def takes_new_rules_for_old_ones(patch):
-    patch.setattr(memories, "_fresh", lambda *_: [])
+    patch.setattr(Memory, "edit", lambda *_, **__: None)
 
 
 def takes_readings_for_ordered(patch):
-    patch.setattr(
-        "techtrack.alerts.domain.blocks.Block.in_time", lambda _, there: slice(None) if there is None else there
-    )
+    patch.setattr(screening, "in_order", lambda samples, _: np.ones(len(samples.rows), bool))
 
 
 def takes_the_limit_for_quiet_at_any_deadband(patch):
     """A rule that is not normal is held for normal as soon as its value is back in the quiet range."""
     real = Memory.put
 
-    def put(self, key, before, state):
-        if state.phase is Phase.PENDING:
-            state = State(seen=state.seen)
-        real(self, key, before, state)
+    def put(self, entry, asset, state):
+        real(self, entry, asset, State() if state.phase is Phase.PENDING else state)
 
     patch.setattr(Memory, "put", put)
 
 
+def lets_quiet_parameters_of_a_rule_in(patch):
+    patch.setattr(lifecycle, "_heard", lambda _, look, __: look)
+
+
+def judges_late_data_by_the_end_of_the_page(patch):
+    real = folding._step_late
+
+    def step_late(entry, asset, one, memory):
+        newest = int(memory.tracks[one.feature].seen[one.row])
+        return real(entry, asset, one._replace(seen=newest), memory)
+
+    patch.setattr(folding, "_step_late", step_late)
+
+
 @pytest.mark.parametrize(
-    "plant",
+    ("plant", "property_"),
     [
-        forgets_awake_series,
-        takes_new_rules_for_old_ones,
-        takes_readings_for_ordered,
-        takes_the_limit_for_quiet_at_any_deadband,
+        (forgets_awake_series, differs_with_a_clock),
+        (takes_new_rules_for_old_ones, differs_with_a_clock),
+        (takes_readings_for_ordered, differs_with_a_clock),
+        (takes_the_limit_for_quiet_at_any_deadband, differs_with_a_clock),
+        (lets_quiet_parameters_of_a_rule_in, differs),
+        (judges_late_data_by_the_end_of_the_page, differs_with_a_clock),
     ],
 )
-def test_the_property_catches_a_screen_that(plant, monkeypatch):
+def test_the_property_catches_a_screen_that(plant, property_, monkeypatch):
     """The planted bugs: with each of them the search must find a log that is judged otherwise."""
     monkeypatch.setattr(screening, "FEW", -1)
     plant(monkeypatch)
     search = settings(max_examples=3000, derandomize=True, database=None, phases=[Part.generate])
-    assert find(st.tuples(looks, rulebooks()), lambda one: differs(*one), settings=search)
+    assert find(dices, property_, settings=search)

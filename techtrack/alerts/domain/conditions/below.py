@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from techtrack.alerts.domain.condition import INFINITY, Value, conditions
+from techtrack.alerts.domain.condition import Comparator, Draft, Holds, Limit, conditions
 
 
 @conditions.register("below")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Below:
-    """Holds while the latest value is below ``limit``; once firing, until it is at ``limit + deadband`` or above."""
+    """Holds while the value is below ``limit``; it lets go at ``limit + deadband`` or above."""
 
-    limit: float
+    limit: Limit
+    parameter: str = ""
 
-    def holds(self, window: Sequence[Value], *, firing: bool, deadband: float) -> bool:
-        """Test the latest value; an empty window changes nothing."""
-        if not window:
-            return firing
-        edge = self.limit + deadband if firing else self.limit
-        return window[-1].value < edge
-
-    def quiet(self) -> tuple[float, float]:
-        """Nothing from the limit up."""
-        return self.limit, INFINITY
+    def place(self, draft: Draft) -> Holds:
+        """Compare the value."""
+        comparator = Comparator(low=draft.number(self.limit), deadband=draft.deadband)
+        return draft.leaf(draft.series(self.parameter), comparator)

@@ -1,0 +1,1 @@
+"""What conditions look at: series derived of series, one file each."""

@@ -1,0 +1,203 @@
+"""What is told of an alert in plain words, and where its limit came from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from techtrack.alerts.domain.condition import conditions
+from techtrack.alerts.domain.evidence import (
+    Extreme,
+    Facts,
+    Origin,
+    condition_of,
+    origin_of,
+    parameters_of,
+    rises,
+    sentence,
+)
+
+AT = datetime(2026, 11, 21, 10, 3, tzinfo=UTC)
+FACTS = Facts(
+    parameter="temperature",
+    unit="°C",
+    zone=ZoneInfo("UTC"),
+    rule="Hot",
+    revision=3,
+    kind="above",
+    condition={"kind": "above", "limit": 90},
+    definition={},
+    limit=90.0,
+    value=91.0,
+    origin=Origin("rule"),
+    since=AT,
+    raised_at=AT,
+    until=None,
+    worst=None,
+    title="Hot",
+)
+
+
+def told(**facts):
+    return sentence(replace(FACTS, **facts))
+
+
+class TestSentence:
+    def test_is_made_of_what_is_recorded(self):
+        worst = Extreme(97.2, AT + timedelta(minutes=8), highest=True)
+        assert told(worst=worst) == (
+            "temperature has been above 90 °C since 2026-11-21 10:03 UTC (limit of rule “Hot”, revision 3); "
+            "it peaked at 97.2 °C at 10:11."
+        )
+
+    def test_names_the_day_where_it_is_another(self):
+        assert "returned at 2026-11-22 10:03 UTC (" in told(until=AT + timedelta(days=1))
+
+    def test_tells_times_of_the_site(self):
+        assert "since 2026-11-21 19:03 JST" in told(zone=ZoneInfo("Asia/Tokyo"))
+
+    def test_of_a_value_that_is_too_low(self):
+        worst = Extreme(-3.0, AT, highest=False)
+        facts = {"kind": "below", "limit": 5.0, "worst": worst, "until": AT + timedelta(minutes=1)}
+        assert told(**facts).startswith(
+            "temperature was below 5 °C from 2026-11-21 10:03 UTC until it returned at 10:04"
+        )
+        assert "; it fell to -3 °C at 10:03" in told(**facts)
+
+    @pytest.mark.parametrize(
+        ("kind", "condition", "value", "words"),
+        [
+            ("outside", {"low": 10, "high": 90}, 91.0, "has been above 90 °C since"),
+            ("outside", {"low": 90, "high": 190}, 89.0, "has been below 90 °C since"),
+            ("inside", {"low": 10, "high": {"attribute": "top"}}, 20.0, "between 10 °C and its top since"),
+            ("rate_of_change", {"limit": 2, "per": "PT1M"}, 0.1, "changing by more than 2 °C in 1 min since"),
+            ("flatline", {"duration": "PT10M"}, 700.0, "stuck at one value for 10 min or longer since"),
+            (
+                "flatline",
+                {"duration": "PT1H30M", "tolerance": 0.1},
+                1.0,
+                "stuck within 0.1 °C for 1 h 30 min or longer",
+            ),
+            ("no_data", {"after": "3x"}, None, "silent for more than 3 of its usual intervals since"),
+            ("no_data", {"after": "PT90S"}, None, "silent for 1 min 30 s or longer since"),
+            ("deviation", {"sigmas": 3}, 3.4, "more than 3 standard deviations from what is normal for it since"),
+            ("forecast", {"horizon": "P1D", "above": 90}, 91.0, "heading for 90 °C within 1 d since"),
+            ("control_chart", {"rules": [1, 2]}, 1.0, "out of statistical control (Nelson rules 1, 2) since"),
+            ("all_of", {"conditions": []}, None, "in a state that meets all of several conditions since"),
+            ("of_a_plug_in", {}, 7.0, "in the condition “of_a_plug_in” since"),
+            ("", {}, None, "has been as its rule forbids since"),
+        ],
+    )
+    def test_of_each_kind(self, kind, condition, value, words):
+        assert words in told(kind=kind, condition={"kind": kind, **condition}, value=value)
+
+    @pytest.mark.parametrize("kind", sorted(conditions.names()))
+    def test_needs_nothing_of_a_condition_but_its_kind(self, kind):
+        for facts in ({"condition": {}}, {"condition": {"kind": kind}}, {"limit": None, "value": None, "origin": None}):
+            assert told(kind=kind, **facts).endswith(").")
+
+    def test_of_an_average(self):
+        assert told(definition={"aggregate": {"window": "PT5M"}}).startswith(
+            "the average of temperature over 5 min has"
+        )
+        air = {"kind": "air_quality", "condition": {"limit": 50, "average": "PT24H"}}
+        assert told(**air).startswith("the average of temperature over 1 d has been above 90 °C since")
+
+    def test_of_an_average_the_highest_reading_is_no_peak(self):
+        worst = Extreme(97.2, AT, highest=True)
+        assert "; the highest reading was 97.2 °C at" in told(definition={"aggregate": {"window": "PT5M"}}, worst=worst)
+
+    def test_of_several_parameters(self):
+        assert told(parameter="a and b", kind="any_of").startswith("a and b have been in a state that meets one of")
+
+    def test_says_whose_limit_it_was(self):
+        assert "(default limit of rule “Hot”, revision 3)" in told(origin=Origin("default", "t_max"))
+        assert "(limit of the asset, its attribute t_max; rule “Hot”" in told(origin=Origin("attribute", "t_max"))
+        assert "(rule “Hot”)" in told(origin=None, revision=None)
+
+    def test_tells_of_the_on_delay(self):
+        assert told(raised_at=AT + timedelta(minutes=5)).endswith("; raised at 10:08, after the on-delay of 5 min.")
+
+    def test_of_what_a_person_reported(self):
+        assert told(rule=None, title="It rattles.") == "Somebody reported at 2026-11-21 10:03 UTC: It rattles."
+        over = told(rule=None, reporter="olga", until=AT + timedelta(hours=1))
+        assert over == "olga reported at 2026-11-21 10:03 UTC: Hot. It was over at 11:03."
+
+
+class TestOrigin:
+    OWN = {"limit": {"attribute": "t_max", "default": 80}}
+
+    @pytest.mark.parametrize(
+        ("condition", "attributes", "limit", "value", "origin"),
+        [
+            ({"limit": 90}, {}, 90.0, 91.0, Origin("rule")),
+            (OWN, {"t_max": 95}, 95.0, 96.0, Origin("attribute", "t_max")),
+            (OWN, {}, 80.0, 81.0, Origin("default", "t_max")),
+            (OWN, {"t_max": 70}, 80.0, 81.0, Origin("default", "t_max")),  # it has been given one since
+            (OWN, {"t_max": 70}, 95.0, 96.0, Origin("attribute", "t_max")),  # it was another then
+            (OWN, {"t_max": "hot"}, 95.0, 96.0, Origin("attribute", "t_max")),
+            ({"low": {"attribute": "a"}, "high": 90}, {"a": 3}, 3.0, 2.0, Origin("attribute", "a")),
+            ({"low": {"attribute": "a"}, "high": 90}, {"a": 3}, 90.0, 91.0, Origin("rule")),
+            ({"low": 3, "high": {"attribute": "b"}}, {"b": 4}, 90.0, 91.0, Origin("attribute", "b")),
+            ({"limit": 120, "per": "PT1M"}, {}, 2.0, 3.0, Origin("rule")),  # told per second
+            ({"limit": 90}, {}, None, 91.0, None),
+            ({"sigmas": 3}, {}, 3.0, 4.0, None),
+            ({}, {}, 3.0, 4.0, None),
+        ],
+    )
+    def test_of_a_limit(self, condition, attributes, limit, value, origin):
+        assert origin_of(condition, attributes, limit=limit, value=value) == origin
+
+
+class TestConditionOf:
+    DEFINITION = {
+        "conditions": [
+            {"kind": "above", "limit": 90, "severity": "critical"},
+            {"kind": "above", "limit": 80, "severity": "high"},
+            {"kind": "below", "limit": 1},
+        ],
+        "no_data": {"after": "3x"},
+    }
+
+    @pytest.mark.parametrize(
+        ("kind", "severity", "found"),
+        [
+            ("above", "high", {"kind": "above", "limit": 80, "severity": "high"}),
+            ("above", "low", {"kind": "above", "limit": 90, "severity": "critical"}),
+            ("below", "medium", {"kind": "below", "limit": 1}),
+            ("no_data", "medium", {"kind": "no_data", "severity": "medium", "after": "3x"}),
+            ("flatline", "high", {}),
+        ],
+    )
+    def test_is_the_one_of_its_kind_and_severity(self, kind, severity, found):
+        assert condition_of(self.DEFINITION, kind, severity) == found
+
+    def test_of_nothing_is_nothing(self):
+        assert condition_of({}, "above", "high") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "value", "higher"),
+    [
+        ("above", 1.0, None, True),
+        ("below", 1.0, 0.5, False),
+        ("outside", 1.0, 0.5, False),
+        ("outside", 1.0, 1.5, True),
+        ("outside", None, 1.5, None),
+        ("deviation", 3.0, -4.0, False),
+        ("flatline", 3.0, 4.0, None),
+    ],
+)
+def test_which_side_is_worse(kind, limit, value, higher):
+    assert rises(kind, limit=limit, value=value) is higher
+
+
+def test_parameters_are_the_alert_s_else_those_its_condition_names_else_the_rule_s():
+    both = {"conditions": [{"kind": "above", "parameter": "a"}, {"kind": "below", "parameter": "b"}]}
+    assert parameters_of("t", both, {"parameter": "x"}) == ["t"]
+    assert parameters_of("", both, {"parameter": "x"}) == ["a", "b"]
+    assert parameters_of("", {}, {"parameter": "x"}) == ["x"]
+    assert parameters_of("", {}, {}) == []
