@@ -13,7 +13,10 @@ from techtrack.alerts.models import Alert, AlertEvent, Rule
 from techtrack.core import clock
 from techtrack.core.admin import HELD, ReadOnly, ServiceAdmin
 
-WATCHED = ["site", "asset_type", "assets", "tags", "parameter", "deadband", "on_delay", "off_delay"]
+SCOPE = ["site", "asset_type", "assets", "tags", "parameter"]
+JUDGED = ["aggregate", "deadband", "on_delay", "off_delay", "count", "no_data", "late_max_age", "schedule"]
+TOLD = ["latched", "inhibited_by", "reraise_window", "escalation", "revision"]
+WATCHED = [*SCOPE, *JUDGED, *TOLD]
 
 
 @admin.register(Rule)
@@ -41,7 +44,7 @@ class AlertEventInline(ReadOnly, admin.TabularInline):
     """The history below an alert."""
 
     model = AlertEvent
-    fields = ["at", "kind", "actor", "comment"]
+    fields = ["at", "kind", "actor", "before", "after", "comment"]
     extra = 0
 
 

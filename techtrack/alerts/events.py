@@ -10,7 +10,8 @@ from datetime import datetime
 class AlertRaised:
     """A rule's condition holds (or a person says so); ``again`` when an open alert was raised once more.
 
-    ``open_task`` is the rule's wish for a task, None where it has none. ``at`` is event time.
+    ``open_task`` is the rule's wish for a task, None where it has none. ``at`` is event time. Of what is ``hidden``
+    (shelved, suppressed, out of service) nobody is told.
     """
 
     alert_id: int
@@ -20,17 +21,19 @@ class AlertRaised:
     at: datetime
     again: bool = False
     open_task: dict[str, object] | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AlertReturned:
-    """The condition no longer holds."""
+    """The condition no longer holds; ``hidden`` as above."""
 
     alert_id: int
     asset_id: int
     site_id: int | None
     severity: str
     at: datetime
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,15 @@ class RuleChanged:
     """A rule was created, edited or deleted."""
 
     rule_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HidingChanged:
+    """What hides alerts was changed: work began or ended, somebody silenced something."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewAsked:
+    """Somebody wants a preview that takes long; the rule lab's loop makes it."""
+
+    run_id: int

@@ -1,12 +1,13 @@
 """What the judge knows between two looks at the log, and how it survives a restart.
 
-A rule that is quiet with a series has seen what the series has: one time per series, in columns. Only what is
-otherwise has a state of its own. A phase that changed is a row, written with the cursor. What was seen changes with
-every sample, so it is saved as one blob now and then, and brought up to the cursor from the log at the next start.
+A rule that is quiet with an asset has no state of its own: what its features remember is in columns, one row for each
+asset. Only what is otherwise has a state. A phase that changed is a row of the database, written with the cursor. What
+changes with every sample is saved as one blob now and then; the next start folds the log behind the blob once more.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,8 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from techtrack.alerts.domain.blocks import Block
-from techtrack.alerts.domain.lifecycle import Phase, State
-from techtrack.alerts.domain.remembering import Seen, Series, encode
+from techtrack.alerts.domain.features.base import FOREVER, NEVER, Columns, Feature, Samples, chain, finite
+from techtrack.alerts.domain.features.changes import Gap
+from techtrack.alerts.domain.features.windows import Windows
+from techtrack.alerts.domain.lifecycle import Phase, State, due
+from techtrack.alerts.domain.remembering import Known, Standing, encode
+from techtrack.alerts.domain.rule import Watch
 from techtrack.alerts.domain.series import Column, Ints
 from techtrack.alerts.domain.sightings import Sightings
 from techtrack.alerts.models import JudgeMemory, RuleState
@@ -33,29 +38,76 @@ SAVED_EVERY = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class Track:
-    """Of each row of a column: the newest time that was seen (µs), and whether a rule has a state of its own."""
+    """Of each row of a feature's column (one more for all others) what the judge knows; times in µs.
+
+    ``seen``: the newest reading; ``awake``: how many rules have a state; ``links``: what the feature is made of, with
+    what each remembers; ``lag``: how late readings use to be; ``told``: the reading after which silence was told.
+    ``rings``: when a clock must look again.
+    """
 
     seen: Ints
-    awake: npt.NDArray[np.bool_]
+    awake: npt.NDArray[np.int16]
+    links: list[tuple[Feature, Columns]]
+    lag: Ints
+    told: Ints
+    rings: int = FOREVER
 
     @classmethod
-    def of(cls, column: Column) -> Track:
+    def of(cls, feature: Feature, column: Column) -> Track:
         """Know nothing yet."""
-        return cls(np.zeros(len(column.panel) + 1, np.int64), np.zeros(len(column.panel) + 1, bool))
+        rows = len(column.panel) + 1
+        links = [(link, link.blank(rows)) for link in chain(feature)[1:]]
+        return cls(
+            np.full(rows, NEVER), np.zeros(rows, np.int16), links, np.zeros(rows, np.int64), np.full(rows, NEVER)
+        )
 
-    def see(self, row: int, at: int) -> None:
-        """Note one sample."""
-        if at > self.seen.item(row):
-            self.seen[row] = at
+    @np.errstate(over="ignore", invalid="ignore")
+    def feed(self, samples: Samples, *, first: int = 0) -> Samples:
+        """Lead readings, or from link ``first`` on what it gives, through all that the feature is made of."""
+        for link, columns in self.links[first:]:
+            samples = link.feed(columns, finite(samples))
+        return finite(samples)
+
+    def set_clock(self) -> None:
+        """Find out when something may end although nothing comes."""
+        if not self.links:
+            return
+        link, columns = self.links[0]
+        if isinstance(link, Gap):
+            lapses = np.where(self.told == columns["at"], FOREVER, link.lapses(columns))
+            self.rings = int((lapses + np.where(lapses == FOREVER, 0, self.lag))[:-1].min(initial=FOREVER))
+        elif isinstance(link, Windows):
+            self.rings = int((link.ends(columns) + self.lag)[:-1].min(initial=FOREVER))
+
+    def columns(self) -> Columns:
+        """Return what must survive, by name."""
+        found: Columns = {"seen": self.seen[:-1], "lag": self.lag[:-1]}
+        for place, (_, columns) in enumerate(self.links):
+            found |= {f"{place}.{name}": column[:-1] for name, column in columns.items()}
+        return found
+
+    def take(self, known: Columns, mine: npt.NDArray[np.intp], theirs: npt.NDArray[np.intp]) -> None:
+        """Take over what is known of the same assets: rows ``mine`` are rows ``theirs`` of ``known``."""
+        for name, column in self.columns().items():
+            if name in known:
+                column[mine] = known[name][theirs]
+
+
+@dataclass(slots=True)
+class Late:
+    """Where a rule stands with what comes late; ``raised``: since when it would have been an alert (µs)."""
+
+    state: State = field(default_factory=State)
+    raised: int | None = None
 
 
 @dataclass(slots=True)
 class Memory:
-    """States by (rule, asset); ``position`` runs ahead of ``committed`` until the commit.
+    """States by (rule, asset) of what is not asleep; ``position`` runs ahead of ``committed`` until the commit.
 
-    ``states`` holds what is not normal, and what has not seen the same as its series, such as a rule that is new
-    with it. ``lags`` says how late (µs) the samples of a waiting series arrive: its delays run by a clock that is so
-    much behind. ``written`` has a row in the database, ``changed`` is to be written, ``dropped`` to be deleted.
+    ``lags`` says how late (µs) the samples of a waiting series arrive: its delays run by a clock that is so much
+    behind. ``broken`` are rules that failed. ``written`` has a row in the database, ``changed`` is to be written,
+    ``dropped`` to be deleted.
     """
 
     position: int
@@ -64,10 +116,13 @@ class Memory:
     commits: str
     book: RuleBook
     held: int = 0
-    tracks: dict[str, Track] = field(default_factory=dict)
+    tracks: dict[Feature, Track] = field(default_factory=dict)
     states: dict[Key, State] = field(default_factory=dict)
-    waiting: set[Key] = field(default_factory=set)
+    late: dict[Key, Late] = field(default_factory=dict)
     lags: dict[Key, int] = field(default_factory=dict)
+    timers: list[tuple[int, Key]] = field(default_factory=list)
+    wound: dict[Key, int] = field(default_factory=dict)
+    broken: set[int] = field(default_factory=set)
     written: set[Key] = field(default_factory=set)
     changed: dict[Key, State] = field(default_factory=dict)
     dropped: dict[Key, State] = field(default_factory=dict)
@@ -77,38 +132,59 @@ class Memory:
 
     def __post_init__(self) -> None:
         """Lay out the columns of the book."""
-        self.tracks = {code: Track.of(column) for code, column in self.book.columns.items()}
+        self.tracks = {feature: Track.of(feature, column) for feature, column in self.book.columns.items()}
         self.sightings = Sightings(self.book.assets)
 
     # -- While it runs ------------------------------------------------------------------------------------------
 
-    def state(self, entry: Entry, asset: int, row: int) -> State:
-        """Return where a rule stands with an asset."""
-        return self.states.get((entry.rule_id, asset)) or State(seen=self.tracks[entry.parameter].seen.item(row))
-
-    def put(self, key: Key, before: State, state: State) -> None:
+    def put(self, entry: Entry, asset: int, state: State) -> None:
         """Remember a state; only a change of phase or clause needs to be written at once."""
-        self.states[key] = state
-        if (before.phase, before.clause, before.since) != (state.phase, state.clause, state.since):
+        key = (entry.rule_id, asset)
+        before = self.states.get(key, State())
+        if (before.phase, before.clause) != (state.phase, state.clause) or (
+            state.phase is not Phase.NORMAL and before.since != state.since
+        ):
             self.changed[key] = state
             self.dropped.pop(key, None)
-        if state.phase in {Phase.PENDING, Phase.RETURNING}:
-            self.waiting.add(key)
-        else:
-            self.waiting.discard(key)
+        self._count(entry, asset, state.asleep - before.asleep)
+        if state.asleep:
+            self.states.pop(key, None)
+            self.lags.pop(key, None)
+            return
+        self.states[key] = state
+        self.wind(key, state, entry.watch)
 
-    def rest(self, code: str, row: int, seen: int) -> None:
-        """Let the rules of a series, that has seen ``seen``, have no state of their own if they need none."""
-        asset, awake = int(self.book.columns[code].panel.assets[row]), False
-        for entry in self.book.at(code, row):
-            key = (entry.rule_id, asset)
-            state = self.states.get(key)
-            if state is not None and state.phase is Phase.NORMAL and state.seen == seen:
-                # It has seen all that the series has, and it will: from here on they are one.
-                del self.states[key]
-                self.lags.pop(key, None)
-            awake = awake or key in self.states
-        self.tracks[code].awake[row] = awake
+    def put_late(self, entry: Entry, asset: int, late: Late | None) -> None:
+        """Remember what came late, or that it is over."""
+        key = (entry.rule_id, asset)
+        self._count(entry, asset, (late is None) - (key not in self.late))
+        if late is None:
+            self.late.pop(key, None)
+        else:
+            self.late[key] = late
+
+    def wind(self, key: Key, state: State, watch: Watch) -> None:
+        """Set the clock for what ends by itself; one that is set for earlier will be set anew when it rings."""
+        end = due(state, watch)
+        if end is None:
+            return
+        rings = end + self.lags.get(key, 0)
+        if rings < self.wound.get(key, FOREVER):
+            self.wound[key] = rings
+            heapq.heappush(self.timers, (rings, key))
+
+    def ring(self) -> Key:
+        """Take the clock that rings first."""
+        rings, key = heapq.heappop(self.timers)
+        if self.wound.get(key) == rings:
+            del self.wound[key]
+        return key
+
+    def _count(self, entry: Entry, asset: int, less: int) -> None:
+        if less:
+            for feature in entry.watch.features:
+                row = self.book.columns[feature].panel.row(asset)
+                self.tracks[feature].awake[row] -= less
 
     def note(self, block: Block) -> None:
         """Note when assets were seen."""
@@ -116,22 +192,68 @@ class Memory:
         self.sightings.note(block.assets[order], rows[order], block.times[order])
 
     def adopt(self, book: RuleBook) -> None:
-        """Go on with another book: rules that it does not have are dropped, new ones have seen nothing yet."""
+        """Go on with another book: what it does not watch is dropped; what it watches as before goes on as it was."""
         last, tracks = self.book, self.tracks
-        gone = {key: self._last_of(key) for key in {*self.states, *self.written} if book.watching(*key) is None}
-        self.book, self.tracks = book, {code: Track.of(column) for code, column in book.columns.items()}
-        for key, state in gone.items():
-            self._drop(key, state)
-        for code, column in book.columns.items():
-            if code in last.columns:
-                rows = last.columns[code].panel.find(column.panel.assets)
-                seen = np.where(rows < len(last.columns[code].panel), tracks[code].seen[rows], 0)
-                self.tracks[code].seen[:-1] = seen
-                self.states.update(dict.fromkeys(_fresh(last, book, code, seen), State()))
-        self.flag()
+        self.book = book
+        self.broken.clear()
+        self.tracks = {feature: Track.of(feature, column) for feature, column in book.columns.items()}
+        for feature, track in self.tracks.items():
+            if feature in last.columns:
+                rows = last.columns[feature].panel.find(book.columns[feature].panel.assets)
+                there = rows < len(last.columns[feature].panel)
+                track.take(tracks[feature].columns(), np.flatnonzero(there), rows[there])
+                # Silence is told again: rules that know are told nothing new by it, a new one is.
+        for key in {*self.states, *self.written, *self.late}:
+            self._hand_over(key, last)
+        self.settle_states()
         self.sightings.move(book.assets)
-        # Which rules are new with their series, only the blob can tell after a restart.
+        # What a rule has seen from the beginning, only the blob can tell after a restart.
         self.saved_at = None
+
+    def settle_states(self) -> None:
+        """Count anew which rows are awake, and set all clocks."""
+        self.timers, self.wound = [], {}
+        for track in self.tracks.values():
+            track.awake[:] = 0
+            track.set_clock()
+        for key in (*self.states, *self.late):
+            if entry := self.book.watching(*key):
+                self._count(entry, key[1], -1)
+        for key, state in self.states.items():
+            if entry := self.book.watching(*key):
+                self.wind(key, state, entry.watch)
+
+    def _hand_over(self, key: Key, last: RuleBook) -> None:
+        entry = self.book.watching(*key)
+        if entry is None:
+            self._drop(key, self.states.get(key) or self.changed.get(key, State()))
+            return
+        before = last.watching(*key)
+        if before is not None:
+            elsewhere = before.watch.made_of != entry.watch.made_of
+            self.edit(key, elsewhere=elsewhere, graded=before.watch.clauses != entry.watch.clauses)
+
+    def edit(self, key: Key, *, elsewhere: bool, graded: bool = False) -> None:
+        """Let a state go on under an edited rule, which looks ``elsewhere`` or is ``graded`` otherwise.
+
+        What it saw elsewhere is nothing to it, but an alert stays until a value says otherwise.
+        """
+        if elsewhere:
+            self.late.pop(key, None)
+        state = self.states.get(key)
+        if state is None or not (elsewhere or graded):
+            return
+        if elsewhere:
+            state = state._replace(truth=0, history=0)
+        if state.phase is Phase.PENDING:
+            # Nobody was told of anything yet: what the rule says now may not hold.
+            self.changed[key] = state = state._replace(phase=Phase.NORMAL, since=0, clause=None, value=None)
+        elif graded and state.phase is not Phase.NORMAL:
+            # The next value that holds says how grave it is now.
+            self.changed[key] = state = state._replace(clause=None)
+        self.states[key] = state
+        if state.asleep:
+            del self.states[key]
 
     # -- The database -------------------------------------------------------------------------------------------
 
@@ -151,11 +273,11 @@ class Memory:
             self._rows(),
             update_conflicts=True,
             unique_fields=["rule", "asset"],
-            update_fields=["phase", "since", "seen", "clause", "value", "lag"],
+            update_fields=["phase", "since", "seen", "clause", "value", "lag", "made_of"],
         )
         if not self._is_due(now):
             return self.sightings.due(now)
-        defaults = {"position": self.position, "seen": encode(self._seen())}
+        defaults = {"position": self.position, "seen": encode(self._known())}
         JudgeMemory.objects.update_or_create(name=self.commits, defaults=defaults)
         telemetry_services.advance(consumer=HELD, passed=self.held, to=self.position)
         self.saved_at, self.saved_position, self.held = now, self.position, self.position
@@ -177,32 +299,27 @@ class Memory:
 
     def _drop(self, key: Key, state: State) -> None:
         self.states.pop(key, None)
+        self.late.pop(key, None)
         self.lags.pop(key, None)
         self.changed.pop(key, None)
-        self.waiting.discard(key)
         self.dropped[key] = state
 
-    def _last_of(self, key: Key) -> State:
-        watched = self.book.watching(*key)
-        return self.state(watched[0], key[1], watched[1]) if watched else self.states.get(key, State())
+    def _known(self) -> Known:
+        columns = {}
+        for feature, column in self.book.columns.items():
+            columns[repr(feature)] = {"assets": column.panel.assets, **self.tracks[feature].columns()}
+        late = [self._standing(key, one.state, one.raised) for key, one in self.late.items()]
+        return Known(columns, [self._standing(key, state) for key, state in self.states.items()], late)
 
-    def flag(self) -> None:
-        """Mark the series of rules that have a state of their own."""
-        for key in self.states:
-            if watched := self.book.watching(*key):
-                self.tracks[watched[0].parameter].awake[watched[1]] = True
+    def _made_of(self, key: Key) -> int:
+        entry = self.book.watching(*key)
+        return entry.watch.made_of if entry else 0
 
-    def _seen(self) -> Seen:
-        series = {
-            code: Series(column.panel.assets, self.tracks[code].seen[:-1], self.book.ids_by_code[code])
-            for code, column in self.book.columns.items()
-        }
-        apart = {}
-        for key, state in self.states.items():
-            watched = self.book.watching(*key)
-            if watched and state.seen != self.tracks[watched[0].parameter].seen[watched[1]]:
-                apart[key] = state.seen
-        return Seen(series, apart)
+    def _standing(self, key: Key, state: State, raised: int | None = None) -> Standing:
+        rule, asset = key
+        facts = (state.since, state.seen, state.clause, state.value, state.truth)
+        history = f"{state.history:x}"
+        return Standing(rule, asset, state.phase.value, *facts, history, raised, self._made_of(key))
 
     def _rows(self) -> list[RuleState]:
         return [
@@ -215,23 +332,14 @@ class Memory:
                 clause=state.clause,
                 value=state.value,
                 lag=self.lags.get((rule_id, asset_id), 0),
+                made_of=self._made_of((rule_id, asset_id)),
             )
             for (rule_id, asset_id), state in self.changed.items()
         ]
 
 
-def _fresh(last: RuleBook, book: RuleBook, code: str, seen: Ints) -> list[Key]:
-    """Return the (rule, asset) of a parameter that the last book did not have, if their series was seen before."""
-    new, old = book.columns[code], last.columns[code]
-    rows, rules = _pairs(new, book)
-    old_rows, old_rules = _pairs(old, last)
-    old_rows = new.panel.find(old.panel.assets)[old_rows]
-    ranks = np.unique(np.concatenate([rules, old_rules]))
-    pairs, known = (r * len(ranks) + np.searchsorted(ranks, i) for r, i in ((rows, rules), (old_rows, old_rules)))
-    fresh = ~np.isin(pairs, known) & (seen[rows] > 0)
-    return list(zip(rules[fresh].tolist(), new.panel.assets[rows[fresh]].tolist(), strict=True))
-
-
-def _pairs(column: Column, book: RuleBook) -> tuple[Ints, Ints]:
-    """Return the row and the rule id of each pair of a column."""
-    return np.repeat(np.arange(len(column.panel)), np.diff(column.starts)), book.ids[column.rules]
+def state_of(standing: Standing) -> State:
+    """Return the state that was written down."""
+    history = int(standing.history, 16)
+    facts = (standing.since, standing.seen, standing.clause, standing.value, standing.truth)
+    return State(Phase(standing.phase), *facts, history)

@@ -1,23 +1,22 @@
-"""How the judge remembers after a restart: states from rows, what was seen from the blob and the log behind it."""
+"""How the judge remembers after a restart: what the blob knew, the log behind it once more, and phases from rows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
-from techtrack.alerts.domain.blocks import blocks, judged, see_block
 from techtrack.alerts.domain.lifecycle import Phase, State
-from techtrack.alerts.domain.remembering import CorruptMemory, Seen, decode
-from techtrack.alerts.memory import HELD, Memory, Track
+from techtrack.alerts.domain.remembering import CorruptMemory, Known, decode
+from techtrack.alerts.folding import judge
+from techtrack.alerts.memory import HELD, Key, Late, Memory, state_of
 from techtrack.alerts.models import JudgeMemory, RuleState
 from techtrack.alerts.rulebook import RuleBook
 from techtrack.core.models import Head
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
-from techtrack.telemetry.domain.reading import Kind
 from techtrack.telemetry.store.base import LogEntry
 
 # So many readings are decoded at once, about: what a page holds in memory, and how long its transaction is.
@@ -26,7 +25,7 @@ _FIRST, _MOST = 4, 50
 _log = logging.getLogger(__name__)
 
 
-def recall(consumer: str, commits: str, book: RuleBook) -> Memory:
+def recall(consumer: str, commits: str, book: RuleBook, *, now: datetime) -> Memory:
     """Read everything as of the committed cursor of ``consumer``."""
     # The number first: if a commit slips in between, the number tells, and all is read again.
     number = Head.current(commits)
@@ -36,20 +35,22 @@ def recall(consumer: str, commits: str, book: RuleBook) -> Memory:
     if blob is not None:
         _lay_out(_decoded(blob), memory)
         _hold(memory, blob.position)
-    _read_states(memory)
-    if blob is not None:
         _catch_up(memory, blob.position)
-    _rest(memory)
+    _read_phases(memory)
+    memory.adopt(memory.book)
+    # What the blob lacks, since a rule is new, is saved when it is due. To commit for that alone would overtake all
+    # other judges, who would read everything anew, commit for it, and so on without end. Without a blob one is needed.
+    memory.saved_at = now if blob is not None else None
     return memory
 
 
-def _decoded(blob: JudgeMemory) -> Seen:
+def _decoded(blob: JudgeMemory) -> Known:
     try:
         return decode(bytes(blob.seen))
     except CorruptMemory:
-        # Without it nothing is lost but which readings are late: that must not stop the judge.
-        _log.exception("what the judge had seen cannot be read; late readings may be judged as if they were new")
-        return Seen({})
+        # Without it windows and baselines begin anew, and nobody knows what is late: that must not stop the judge.
+        _log.exception("what the judge had seen cannot be read; windows and baselines begin anew")
+        return Known({}, [], [])
 
 
 def page(after: int) -> tuple[list[LogEntry], bool]:
@@ -68,45 +69,24 @@ def page(after: int) -> tuple[list[LogEntry], bool]:
     return entries, True
 
 
-def _lay_out(seen: Seen, memory: Memory) -> None:
-    if seen.series is None:
-        _lay_out_pairs(seen, memory)
-        return
-    for code, column in memory.book.columns.items():
-        if code not in seen.series:
+def _lay_out(known: Known, memory: Memory) -> None:
+    for feature, column in memory.book.columns.items():
+        columns = known.columns.get(repr(feature))
+        if columns is None:
             continue
-        known, track = seen.series[code], memory.tracks[code]
-        rows = column.panel.find(known.assets)
+        rows = column.panel.find(columns["assets"])
         there = rows < len(column.panel)
-        track.seen[rows[there]] = known.times[there]
-        _lay_out_new(code, set(known.rules.tolist()), memory)
-    for key, at in seen.apart.items():
-        memory.states[key] = State(seen=at)
-
-
-def _lay_out_new(code: str, known: set[int], memory: Memory) -> None:
-    """Let rules of which the blob does not know have seen nothing yet."""
-    column, seen = memory.book.columns[code], memory.tracks[code].seen
-    if known.issuperset(memory.book.ids_by_code[code].tolist()):
-        return
-    for row in np.flatnonzero(seen[:-1]).tolist():
-        asset = int(column.panel.assets[row])
-        for entry in memory.book.at(code, row):
-            if entry.rule_id not in known:
-                memory.states[entry.rule_id, asset] = State()
-
-
-def _lay_out_pairs(seen: Seen, memory: Memory) -> None:
-    """Take the old form of the blob, which knows of each (rule, asset) what it has seen."""
-    for (rule_id, asset_id), at in seen.apart.items():
-        if watched := memory.book.watching(rule_id, asset_id):
-            memory.tracks[watched[0].parameter].see(watched[1], at)
-    for code, column in memory.book.columns.items():
-        for row, asset in enumerate(column.panel.assets.tolist()):
-            for entry in memory.book.at(code, row):
-                at = seen.apart.get((entry.rule_id, asset), 0)
-                if at != memory.tracks[code].seen[row]:
-                    memory.states[entry.rule_id, asset] = State(seen=at)
+        memory.tracks[feature].take(columns, rows[there], np.flatnonzero(there))
+    for one in known.late:
+        memory.late[one.rule, one.asset] = Late(state_of(one), one.raised)
+    for one in known.states:
+        memory.states[one.rule, one.asset] = state_of(one)
+    for one in (*known.states, *known.late):
+        key = (one.rule, one.asset)
+        memory.edit(key, elsewhere=_edited(memory, key, one.made_of))
+    memory.adopt(memory.book)
+    # Nobody is to be told of what went meanwhile before the rows are read.
+    memory.dropped.clear()
 
 
 def _hold(memory: Memory, position: int) -> None:
@@ -117,34 +97,12 @@ def _hold(memory: Memory, position: int) -> None:
     memory.saved_position = position
 
 
-def _read_states(memory: Memory) -> None:
-    for row in RuleState.objects.all():
-        key = (row.rule_id, row.asset_id)
-        memory.written.add(key)
-        watched = memory.book.watching(*key)
-        known = memory.state(watched[0], key[1], watched[1]).seen if watched else 0
-        state = State(Phase(row.phase), row.since, max(row.seen, known), row.clause, row.value)
-        memory.put(key, state, state)
-        memory.lags[key] = row.lag
-        if watched:
-            memory.tracks[watched[0].parameter].see(watched[1], state.seen)
-
-
 def _catch_up(memory: Memory, after: int) -> None:
-    """Bring what was seen from the blob's position up to the cursor."""
-    caught = {code: Track.of(column) for code, column in memory.book.columns.items()}
+    """Fold the log from the blob's position up to the cursor once more; what is found was recorded before."""
     for entries in _pages(after, memory.committed):
-        for block in blocks(entry for entry in entries if entry.kind is Kind.READINGS):
-            memory.note(block)
-        for block in blocks(entry for entry in entries if judged(entry)):
-            for code in block.values.keys() & caught.keys():
-                see_block(block, code, memory.book.columns[code], caught[code].seen)
-    for code, track in memory.tracks.items():
-        np.maximum(track.seen, caught[code].seen, out=track.seen)
-    for key, state in memory.states.items():
-        if watched := memory.book.watching(*key):
-            newest = caught[watched[0].parameter].seen.item(watched[1])
-            memory.states[key] = replace(state, seen=max(state.seen, newest))
+        judge(entries, memory, 0)
+    memory.position = memory.committed
+    memory.changed.clear()
 
 
 def _pages(after: int, last: int) -> Iterator[Sequence[LogEntry]]:
@@ -155,12 +113,46 @@ def _pages(after: int, last: int) -> Iterator[Sequence[LogEntry]]:
         after = entries[-1].position if entries else last
 
 
-def _rest(memory: Memory) -> None:
-    """Keep states of their own only where they are needed, and drop those of rules that no longer watch."""
-    memory.adopt(memory.book)
-    places: dict[tuple[str, int], None] = {}
-    for key in memory.states:
-        if watched := memory.book.watching(*key):
-            places[watched[0].parameter, watched[1]] = None
-    for code, row in places:
-        memory.rest(code, row, memory.tracks[code].seen.item(row))
+def _read_phases(memory: Memory) -> None:
+    """Take from rows in which phase each rule is: clocks, which leave no trace in the log, count as well."""
+    rows = {(row.rule_id, row.asset_id): row for row in RuleState.objects.all()}
+    memory.written = set(rows)
+    for key in {*rows, *memory.states}:
+        state = memory.states.get(key, State())
+        row = rows.get(key)
+        if row is not None:
+            memory.lags[key] = row.lag
+        if state.phase is not Phase.NORMAL or (row is not None and row.phase != Phase.NORMAL):
+            state = _in_phase(memory, key, state, row)
+        memory.states[key] = state
+        if row is not None and row.phase != Phase.NORMAL:
+            memory.edit(key, elsewhere=_edited(memory, key, row.made_of))
+        if memory.states.get(key, State()).asleep:
+            memory.states.pop(key, None)
+            memory.lags.pop(key, None)
+
+
+def _edited(memory: Memory, key: Key, made_of: int) -> bool:
+    """Tell whether a rule looks at something else than when its state was written down."""
+    entry = memory.book.watching(*key)
+    return entry is not None and made_of not in {0, entry.watch.made_of}
+
+
+def _in_phase(memory: Memory, key: Key, state: State, row: RuleState | None) -> State:
+    """Return a state as it is by its row; none is normal."""
+    if row is None:
+        return state._replace(phase=Phase.NORMAL, since=0, clause=None, value=None)
+    # The row has the value of when the phase began; the log, the newest.
+    value = row.value if state.value is None else state.value
+    truth, seen = _truth(memory, key, state, row), max(state.seen, row.seen)
+    return State(Phase(row.phase), row.since, seen, row.clause, value, truth, state.history)
+
+
+def _truth(memory: Memory, key: Key, state: State, row: RuleState) -> int:
+    """Return what holds; where nobody remembers, what the phase needs so that a deadband goes on to count."""
+    entry = memory.book.watching(*key)
+    if state.truth or state.history or entry is None or row.clause is None:
+        return state.truth
+    if row.phase in {Phase.RETURNING, Phase.NORMAL} or row.clause >= len(entry.watch.clauses):
+        return 0
+    return entry.watch.clauses[row.clause].holds[0]

@@ -1,4 +1,4 @@
-"""Which rules watch which series: resolved once, and again when rules or assets change."""
+"""The rules as the judge needs them: by feature and asset, in columns, made anew when rules or assets have changed."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from functools import cached_property
 
 import numpy as np
 from django.db.models import TextField
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 
-from techtrack.alerts.domain.condition import NOWHERE, parse_conditions, quiet_range
-from techtrack.alerts.domain.lifecycle import Watch
+from techtrack.alerts.domain.condition import Circumstances, Unlimited
+from techtrack.alerts.domain.features.base import Feature
+from techtrack.alerts.domain.rule import JUDGED, Spec, Watch, parse_rule
 from techtrack.alerts.domain.scope import Fleet, Ints, Scope
-from techtrack.alerts.domain.series import Column, Panel, column
+from techtrack.alerts.domain.series import Column, Panel, Watched, column
+from techtrack.alerts.domain.terms import Terms, parse_escalation
 from techtrack.alerts.models import Rule
 from techtrack.assets.models import Asset
 from techtrack.core.clock import MICROSECOND
-from techtrack.core.errors import Invalid
 from techtrack.core.models import Head
 
 HEAD = "rulebook"
 # From so many changed rules on, reading all of them is faster than naming each.
 MOST_NAMED = 500
+# By what distinguishes them: circumstances, and the rows of assets that are in them.
+Groups = dict[tuple[object, ...], tuple[Circumstances, Ints]]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A rule as the judge needs it; values in the closed range ``quiet`` leave it quiet."""
+    """A rule as it is for assets in the same circumstances; ``quiet`` has the closed range of each feature."""
 
     rule_id: int
     name: str
@@ -39,28 +42,43 @@ class Entry:
     watch: Watch
     open_task: dict[str, object] | None
     guidance: dict[str, str]
-    quiet: tuple[float, float] = NOWHERE
+    terms: Terms
+    quiet: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A rule as it was read; ``entry`` is None where it cannot be understood.
+    """A rule as it was read; ``spec`` is None where it cannot be understood.
 
-    ``edition`` is its version and when it was changed, as the database writes that.
+    ``edition`` is its version and when it was changed, as the database writes that. ``entries`` are made once for each
+    kind of circumstances; None where a limit is missing. ``asks``: whether it differs from asset to asset.
     """
 
     edition: tuple[int, object]
-    entry: Entry | None
+    rule: Rule
+    spec: Spec | None
     scope: Scope
+    entries: dict[tuple[object, ...], Entry | None] = field(default_factory=dict)
+    asks: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask the rule once: to find out takes longer than all else when a page is turned."""
+        object.__setattr__(self, "asks", self.spec is not None and self.spec.asks_assets)
+
+    def entry(self, key: tuple[object, ...], circumstances: Circumstances) -> Entry | None:
+        """Return the rule as it is in these circumstances, which are known by ``key``."""
+        if key not in self.entries:
+            self.entries[key] = _entry(self, circumstances)
+        return self.entries[key]
 
 
 @dataclass(frozen=True)
 class RuleBook:
-    """The rules by parameter and asset, as of ``generation``; ``entries`` in the order in which they are judged."""
+    """The rules by feature and asset, as of ``generation``; ``entries`` in the order in which they are judged."""
 
     generation: int = -1
     entries: list[Entry] = field(default_factory=list)
-    columns: Mapping[str, Column] = field(default_factory=dict)
+    columns: Mapping[Feature, Column] = field(default_factory=dict)
     assets: Panel = field(default_factory=lambda: Panel(np.empty(0, np.int64)))
     rulings: Mapping[int, Ruling] = field(default_factory=dict)
 
@@ -76,48 +94,101 @@ class RuleBook:
 
     @classmethod
     def of(cls, generation: int, rulings: Mapping[int, Ruling], fleet: Fleet) -> RuleBook:
-        """Lay the rules out by parameter and asset."""
-        understood = [ruling for ruling in rulings.values() if ruling.entry is not None]
-        entries = [ruling.entry for ruling in understood if ruling.entry is not None]
-        watched: dict[str, list[tuple[int, Ints]]] = defaultdict(list)
-        for place, (entry, ruling) in enumerate(zip(entries, understood, strict=True)):
-            watched[entry.parameter].append((place, fleet.rows(ruling.scope)))
-        quiet = np.array([entry.quiet for entry in entries], np.float64).reshape(-1, 2).T
+        """Lay the rules out by feature and asset."""
+        entries: list[Entry] = []
+        watched: dict[Feature, list[Watched]] = defaultdict(list)
+        asking = _Asking(any(ruling.asks for ruling in rulings.values()))
+        for ruling in rulings.values():
+            for entry, rows in _resolved(ruling, fleet, asking):
+                for feature, quiet in zip(entry.watch.features, entry.quiet, strict=True):
+                    watched[feature].append(Watched(len(entries), rows, *quiet))
+                entries.append(entry)
         panels = {fleet.ids.tobytes(): Panel(fleet.ids)}
-        columns = {code: column(fleet.ids, pairs, quiet, panels) for code, pairs in watched.items()}
+        columns = {feature: column(fleet.ids, parts, panels) for feature, parts in watched.items()}
         return cls(generation, entries, columns, panels[fleet.ids.tobytes()], rulings)
 
     @cached_property
-    def by_id(self) -> dict[int, Entry]:
-        """The rules by id."""
-        return {entry.rule_id: entry for entry in self.entries}
+    def by_code(self) -> dict[str, list[Feature]]:
+        """The features that are derived of each parameter, the readings themselves first."""
+        found: dict[str, list[Feature]] = defaultdict(list)
+        for feature in sorted(self.columns, key=lambda feature: feature.of is not None):
+            found[feature.code].append(feature)
+        return dict(found)
 
     @cached_property
-    def ids(self) -> Ints:
-        """The ids of the rules, by their places."""
-        return np.array([entry.rule_id for entry in self.entries], np.int64)
+    def derives(self) -> bool:
+        """Whether a rule looks at anything but readings as they are."""
+        return any(feature.of is not None for feature in self.columns)
 
     @cached_property
-    def ids_by_code(self) -> dict[str, Ints]:
-        """The ids of the rules of each parameter."""
-        return {code: self.ids[np.unique(column.rules)] for code, column in self.columns.items()}
+    def places(self) -> dict[int, list[int]]:
+        """The places of each rule's entries."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for place, entry in enumerate(self.entries):
+            found[entry.rule_id].append(place)
+        return dict(found)
 
-    def at(self, code: str, row: int) -> list[Entry]:
+    def at(self, feature: Feature, row: int) -> list[Entry]:
         """Return the rules of a series."""
-        return [self.entries[place] for place in self.columns[code].at(row)]
+        return [self.entries[place] for place in self.columns[feature].at(row)]
 
-    def watching(self, rule_id: int, asset_id: int) -> tuple[Entry, int] | None:
-        """Return the rule and the row of the asset in its column, None where it does not watch the asset."""
-        entry = self.by_id.get(rule_id)
-        if entry is None:
-            return None
-        row = self.columns[entry.parameter].panel.row(asset_id)
-        return (entry, row) if any(found is entry for found in self.at(entry.parameter, row)) else None
+    def watching(self, rule_id: int, asset_id: int) -> Entry | None:
+        """Return the rule as it is for an asset, None where it does not watch the asset."""
+        for place in self.places.get(rule_id, ()):
+            entry = self.entries[place]
+            found = self.columns[entry.watch.features[0]]
+            if place in found.at(found.panel.row(asset_id)):
+                return entry
+        return None
 
 
 def turn_page(*_: object) -> None:
     """Count a change of rules or assets, in its transaction: the judge reads the book anew."""
     Head.take(HEAD)
+
+
+class _Asking:
+    """What rules take from assets, read once and only if a rule asks."""
+
+    def __init__(self, wanted: bool) -> None:  # noqa: FBT001 - made in one place
+        self._known: dict[int, Circumstances] = {}
+        if wanted:
+            interval = Coalesce("expected_interval", "type__expected_interval")
+            for pk, attributes, every in Asset.objects.values_list("pk", "attributes", interval):
+                self._known[pk] = Circumstances(attributes, every // MICROSECOND if every else None)
+
+    def of(self, asset: int) -> Circumstances:
+        """Return what an asset brings along; nothing if it has just come."""
+        return self._known.get(asset, Circumstances())
+
+
+def _resolved(ruling: Ruling, fleet: Fleet, asking: _Asking) -> Iterable[tuple[Entry, Ints]]:
+    """Give a rule as it is for the assets in its scope, with their rows: once for each kind of circumstances."""
+    if ruling.spec is None:
+        return
+    rows = fleet.rows(ruling.scope)
+    if not ruling.asks:
+        groups: Groups = {(): (Circumstances(), rows)}
+    else:
+        groups = _grouped(ruling.spec, fleet.ids, rows, asking)
+    for gone in ruling.entries.keys() - groups.keys():
+        # Circumstances in which no asset is any more: attributes may change for years.
+        del ruling.entries[gone]
+    for key, (circumstances, some) in groups.items():
+        entry = ruling.entry(key, circumstances)
+        if entry is not None:
+            yield entry, some
+
+
+def _grouped(spec: Spec, ids: Ints, rows: Ints, asking: _Asking) -> Groups:
+    found: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    known: dict[tuple[object, ...], Circumstances] = {}
+    for row, asset in zip(rows.tolist(), ids[rows].tolist(), strict=True):
+        circumstances = asking.of(asset)
+        key = (circumstances.interval, *(repr(circumstances.attributes.get(name)) for name in sorted(spec.attributes)))
+        found[key].append(row)
+        known[key] = circumstances
+    return {key: (known[key], np.array(some, np.int64)) for key, some in found.items()}
 
 
 def _rulings(known: Mapping[int, Ruling]) -> dict[int, Ruling]:
@@ -137,19 +208,30 @@ def _rulings(known: Mapping[int, Ruling]) -> dict[int, Ruling]:
 def _ruling(rule: Rule, edition: tuple[int, object]) -> Ruling:
     scope = Scope(rule.site_id, rule.asset_type_id, frozenset(rule.assets), frozenset(rule.tags))
     try:
-        return Ruling(edition, _entry(rule), scope)
-    except Invalid:
-        # Such as a condition whose plug-in was removed: one rule must not stop the judge for all.
+        return Ruling(edition, rule, spec_of(rule), scope)
+    except Exception:  # noqa: BLE001 - conditions may be plug-ins
+        # Such as one whose plug-in was removed: one rule must not stop the judge for all.
         _log.exception("rule %s cannot be read and is not judged", rule.pk)
-        return Ruling(edition, None, scope)
+        return Ruling(edition, rule, None, scope)
 
 
-def _entry(rule: Rule) -> Entry:
-    watch = Watch(
-        parse_conditions(rule.conditions),
-        deadband=rule.deadband,
-        on_delay=rule.on_delay // MICROSECOND,
-        off_delay=rule.off_delay // MICROSECOND,
-    )
-    quiet = quiet_range(watch.clauses)
-    return Entry(rule.pk, rule.name, rule.version, rule.parameter, watch, rule.open_task, rule.guidance, quiet)
+def spec_of(rule: Rule) -> Spec:
+    """Return what a stored rule demands; raises Invalid."""
+    return parse_rule({name: getattr(rule, name) for name in JUDGED})
+
+
+def _entry(ruling: Ruling, circumstances: Circumstances) -> Entry | None:
+    rule, spec = ruling.rule, ruling.spec
+    try:
+        watch = spec.watch(circumstances) if spec else None
+    except Unlimited:
+        return None
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("rule %s makes no sense with %s and is not judged there", rule.pk, circumstances.attributes)
+        return None
+    if watch is None:
+        return None
+    quiet = tuple(watch.quiet(index) for index in range(len(watch.features)))
+    terms = Terms(rule.revision, rule.latched, rule.reraise_window, parse_escalation(rule.escalation))
+    task = rule.open_task
+    return Entry(rule.pk, rule.name, rule.version, rule.parameter, watch, task, rule.guidance, terms, quiet)

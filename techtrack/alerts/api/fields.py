@@ -16,6 +16,8 @@ from techtrack.assets.models import Asset, Kind
 from techtrack.core.api.fields import IsoDurationField, VisibleField
 from techtrack.core.clock import iso_duration
 
+CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
+
 
 class NamedAssetField(VisibleField):
     """The asset of an alert under one of its two names; null where it goes by the other one."""
@@ -58,7 +60,17 @@ class PersonField(VisibleField):
             "properties": {
                 "kind": {"type": "string", "examples": ["above"]},
                 "severity": {"type": "string", "enum": list(SEVERITIES), "default": "medium"},
-                "limit": {"type": "number"},
+                "limit": {
+                    "oneOf": [
+                        {"type": "number"},
+                        {
+                            "type": "object",
+                            "description": "A limit that each asset brings along in its attributes.",
+                            "required": ["attribute"],
+                            "properties": {"attribute": {"type": "string"}, "default": {"type": "number"}},
+                        },
+                    ]
+                },
             },
         },
     }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from techtrack.alerts.domain.condition import SEVERITIES
@@ -15,6 +14,26 @@ from techtrack.assets.models import Kind
 from techtrack.core.api.filters import FilterSet, FlagFilter, IdFilter, MomentFilter
 
 LONGEST_CODE = 64
+_PLAIN = Q(out_of_service_until=None, shelved_until=None, suppressed_by="")
+_OVER = Q(_PLAIN, active=False, latched=False)
+_TAKEN = Q(acknowledged_at__isnull=False)
+# The facts of Alert.state, one by one; of Alert.status below.
+STATE_FACTS = {
+    "out_of_service": Q(out_of_service_until__isnull=False),
+    "shelved": Q(out_of_service_until=None, shelved_until__isnull=False),
+    "suppressed": Q(out_of_service_until=None, shelved_until=None) & ~Q(suppressed_by=""),
+    "unacknowledged": Q(_PLAIN, active=True, acknowledged_at=None),
+    "acknowledged": Q(_PLAIN, _TAKEN, active=True),
+    "latched": Q(_PLAIN, active=False, latched=True),
+    "returned_unacknowledged": Q(_OVER, acknowledged_at=None, is_open=True),
+    "normal": _OVER & (_TAKEN | Q(is_open=False)),
+}
+STATUS_FACTS = {
+    "active_unacknowledged": Q(active=True, acknowledged_at=None),
+    "active_acknowledged": Q(_TAKEN, active=True),
+    "cleared_unacknowledged": Q(active=False, acknowledged_at=None),
+    "cleared_acknowledged": Q(_TAKEN, active=False),
+}
 
 
 def _choices(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -23,13 +42,6 @@ def _choices(names: Iterable[str]) -> list[tuple[str, str]]:
 
 class AssetAlertFilter(FilterSet):
     """Filters of the alerts of one asset, which the path has named."""
-
-    FACTS: ClassVar[dict[str, dict[str, bool]]] = {
-        "unacknowledged": {"active": True, "acknowledged_at__isnull": True},
-        "acknowledged": {"active": True, "acknowledged_at__isnull": False},
-        "returned_unacknowledged": {"active": False, "acknowledged_at__isnull": True},
-        "normal": {"active": False, "acknowledged_at__isnull": False},
-    }
 
     severity = django_filters.ChoiceFilter(choices=_choices(SEVERITIES))
     state = django_filters.ChoiceFilter(choices=_choices(STATES), method="in_state")
@@ -51,14 +63,28 @@ class AssetAlertFilter(FilterSet):
     occurrences = IdFilter(field_name="occurrences")
     value = django_filters.NumberFilter(field_name="value")
     limit = django_filters.NumberFilter(field_name="limit")
+    latched = FlagFilter(field_name="latched")
+    late = FlagFilter(field_name="late")
+    shelved = FlagFilter(field_name="shelved_until", lookup_expr="isnull", exclude=True)
+    shelved_by = IdFilter(field_name="shelved_by_id")
+    out_of_service = FlagFilter(field_name="out_of_service_until", lookup_expr="isnull", exclude=True)
+    suppressed = FlagFilter(field_name="suppressed_by", method="is_suppressed")
+    suppressed_by = django_filters.CharFilter(field_name="suppressed_by", max_length=LONGEST_CODE)
+    revision = IdFilter(field_name="revision")
+    condition = django_filters.CharFilter(field_name="condition", max_length=LONGEST_CODE)
+    escalates_before = MomentFilter(field_name="escalates_at", lookup_expr="lt")
 
     def in_state(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Narrow to the facts that the state stands for: it is derived, not a column."""
-        return rows.filter(**self.FACTS[value])
+        return rows.filter(STATE_FACTS[value])
+
+    def is_suppressed(self, rows: QuerySet, name: str, value: bool) -> QuerySet:  # noqa: FBT001 - the library calls it so
+        """Narrow to what something hides, or to what nothing does."""
+        return rows.exclude(suppressed_by="") if value else rows.filter(suppressed_by="")
 
     def in_status(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Narrow to the facts that the older word stands for."""
-        return self.in_state(rows, name, STATES[STATUSES.index(value)])
+        return rows.filter(STATUS_FACTS[value])
 
 
 class AlertFilter(AssetAlertFilter):

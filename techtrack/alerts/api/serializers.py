@@ -1,4 +1,4 @@
-"""How alerts, their history and rules look on the wire."""
+"""How alerts and their history look on the wire."""
 
 from __future__ import annotations
 
@@ -6,27 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from techtrack.accounts.models import Site, User
-from techtrack.alerts.api.fields import (
-    ConditionsField,
-    DurationTextField,
-    NamedAssetField,
-    PersonField,
-)
+from techtrack.accounts.models import User
+from techtrack.alerts.api.fields import CODE, NamedAssetField, PersonField
 from techtrack.alerts.domain.condition import SEVERITIES
-from techtrack.alerts.models import STATES, STATUSES, Alert, AlertEvent, Rule
-from techtrack.assets.models import Asset, AssetType, Kind
-from techtrack.core.api.fields import (
-    IsoDurationField,
-    MomentField,
-    NumberField,
-    ObjectField,
-    VisibleField,
-    WholeSerializer,
-)
-from techtrack.core.api.filters import BIGGEST_ID
+from techtrack.alerts.models import STATES, STATUSES, Alert, AlertEvent
+from techtrack.assets.models import Asset, Kind
+from techtrack.core.api.fields import MomentField, ObjectField
 
-CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
 STAMPS = ["version", "created_at", "updated_at"]
 
 
@@ -49,8 +35,16 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     active = serializers.BooleanField(required=False, help_text="False says that the trouble is over.")
     assignee = PersonField(queryset=User.objects.all(), allow_null=True, required=False)
     acknowledged_at = MomentField(read_only=True, allow_null=True)
-    value = serializers.FloatField(read_only=True, allow_null=True)
-    limit = serializers.FloatField(read_only=True, allow_null=True)
+    shelved_until = MomentField(read_only=True, allow_null=True)
+    out_of_service_until = MomentField(read_only=True, allow_null=True)
+    escalates_at = MomentField(read_only=True, allow_null=True, help_text="When it becomes graver, if nobody takes it.")
+    value = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        help_text="What was compared: a reading or its aggregate; a rate, seconds at rest, standard deviations, "
+        "a forecast or signals where `condition` is of that kind.",
+    )
+    limit = serializers.FloatField(read_only=True, allow_null=True, help_text="What it was compared with, if one.")
     raised_at = MomentField(read_only=True)
     returned_at = MomentField(read_only=True, allow_null=True)
     created_at = MomentField(read_only=True)
@@ -73,15 +67,42 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "active",
             "acknowledged_at",
             "acknowledged_by",
+            "ack_comment",
+            "latched",
+            "shelved_until",
+            "shelved_by",
+            "shelve_reason",
+            "suppressed_by",
+            "out_of_service_until",
+            "out_of_service_by",
+            "out_of_service_reason",
+            "late",
             "assignee",
             "occurrences",
+            "condition",
             "value",
             "limit",
+            "revision",
+            "escalates_at",
             "raised_at",
             "returned_at",
             *STAMPS,
         ]
-        read_only_fields = ["rule", "acknowledged_by", "occurrences"]
+        read_only_fields = [
+            "rule",
+            "acknowledged_by",
+            "ack_comment",
+            "latched",
+            "shelved_by",
+            "shelve_reason",
+            "suppressed_by",
+            "out_of_service_by",
+            "out_of_service_reason",
+            "late",
+            "occurrences",
+            "condition",
+            "revision",
+        ]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs["asset"] = self._asset(attrs.pop("equipment", None), attrs.pop("sensor", None))
@@ -109,12 +130,6 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             raise serializers.ValidationError({field: "This is fixed once the alert is reported."})
 
 
-class AcknowledgeSerializer(serializers.Serializer[Any]):
-    """What an operator may say when taking an alert."""
-
-    comment = serializers.CharField(max_length=2000, allow_blank=True, default="")
-
-
 class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
     """Something that happened to an alert."""
 
@@ -124,96 +139,16 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
 
     class Meta:
         model = AlertEvent
-        fields = ["id", "kind", "at", "recorded_at", "actor", "comment", "evidence"]
-        read_only_fields = ["kind", "actor", "comment"]
-
-
-# -- Rules ----------------------------------------------------------------------------------------------------
-
-
-def everywhere() -> dict[str, Any]:
-    """Return the scope of a rule that names none: every asset that emits the parameter."""
-    return {"site": None, "asset_type": None, "assets": [], "tags": []}
-
-
-class AssetTypeField(serializers.SlugRelatedField[AssetType]):
-    """The slug of an asset type."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__("slug", queryset=AssetType.objects.all(), **kwargs)
-
-
-class ScopeSerializer(WholeSerializer):
-    """Which assets a rule watches: those that match all that is set."""
-
-    asset_type = AssetTypeField(allow_null=True, default=None)
-    site = VisibleField(queryset=Site.objects.all(), allow_null=True, default=None)
-    assets = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=BIGGEST_ID), max_length=1000, default=list
-    )
-    tags = serializers.ListField(child=serializers.CharField(max_length=64), max_length=50, default=list)
-
-    def validate_assets(self, assets: list[int]) -> list[int]:
-        # What the rule names already may have been deleted since; to send it back is no mistake.
-        known = set(self.instance.assets) if isinstance(self.instance, Rule) else set()
-        asked = set(assets) - known
-        found = Asset.objects.visible_to(self.context["request"].auth).filter(pk__in=asked)
-        absent = asked.difference(found.values_list("pk", flat=True))
-        if absent:
-            raise serializers.ValidationError(f"There is no asset {min(absent)}.", code="does_not_exist")
-        return sorted(set(assets))
-
-
-class OpenTaskSerializer(WholeSerializer):
-    """The task that an alert of the rule opens."""
-
-    title = serializers.CharField(max_length=200, required=False)
-    priority = serializers.IntegerField(min_value=1, max_value=4, required=False, help_text="1 low … 4 urgent")
-    description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
-
-
-class GuidanceSerializer(WholeSerializer):
-    """What the operator is told with the alert."""
-
-    cause = serializers.CharField(max_length=2000, allow_blank=True, required=False)
-    consequence = serializers.CharField(max_length=2000, allow_blank=True, required=False)
-    action = serializers.CharField(max_length=2000, allow_blank=True, required=False)
-    respond_within = DurationTextField(required=False)
-
-
-class RuleSerializer(serializers.ModelSerializer[Rule]):
-    """What to watch, and when it is an alert."""
-
-    scope = ScopeSerializer(source="*", default=everywhere)
-    parameter = serializers.RegexField(CODE)
-    conditions = ConditionsField()
-    deadband = NumberField(lowest=0.0, default=0.0)
-    on_delay = IsoDurationField(required=False)
-    off_delay = IsoDurationField(required=False)
-    open_task = OpenTaskSerializer(allow_null=True, required=False)
-    guidance = GuidanceSerializer(required=False)
-    created_at = MomentField(read_only=True)
-    updated_at = MomentField(read_only=True)
-
-    class Meta:
-        model = Rule
         fields = [
             "id",
-            "name",
-            "scope",
-            "parameter",
-            "conditions",
-            "deadband",
-            "on_delay",
-            "off_delay",
-            "open_task",
-            "guidance",
-            "enabled",
-            *STAMPS,
+            "kind",
+            "at",
+            "recorded_at",
+            "actor",
+            "before",
+            "after",
+            "comment",
+            "evidence",
+            "position",
         ]
-
-    def validate_open_task(self, task: dict[str, Any] | None) -> dict[str, Any] | None:
-        return None if task is None else dict(task)
-
-    def validate_guidance(self, guidance: dict[str, Any]) -> dict[str, Any]:
-        return dict(guidance)
+        read_only_fields = ["kind", "actor", "before", "after", "comment", "position"]

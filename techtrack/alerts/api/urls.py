@@ -5,20 +5,30 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from techtrack.alerts.api.explain import AlertExplanationView
+from techtrack.alerts.api.kpi import AlarmKpiView
+from techtrack.alerts.api.lab import PreviewRunView, PreviewView
+from techtrack.alerts.api.rules import RuleRevisionViewSet, RuleViewSet
+from techtrack.alerts.api.silences import SilenceViewSet
 from techtrack.alerts.api.viewsets import (
     AlertEventViewSet,
     AlertViewSet,
     EquipmentAlertViewSet,
-    RuleViewSet,
     SensorAlertViewSet,
 )
 
 router = SimpleRouter()
 router.register("alerts", AlertViewSet, basename="alert")
 router.register("rules", RuleViewSet, basename="rule")
+router.register("silences", SilenceViewSet, basename="silence")
 
 urlpatterns = [
+    path("api/alerts/kpi/", AlarmKpiView.as_view(), name="alerts-kpi"),
+    path("api/alerts/<int:alert_pk>/explain/", AlertExplanationView.as_view(), name="alert-explain"),
     path("api/alerts/<int:alert_pk>/events/", AlertEventViewSet.as_view({"get": "list"}), name="alert-events"),
+    path("api/rules/preview/", PreviewView.as_view(), name="rules-preview"),
+    path("api/rules/previews/<int:pk>/", PreviewRunView.as_view(), name="rules-preview-run"),
+    path("api/rules/<int:rule_pk>/revisions/", RuleRevisionViewSet.as_view({"get": "list"}), name="rule-revisions"),
     path(
         "api/equipment/<int:asset_pk>/alerts/", EquipmentAlertViewSet.as_view({"get": "list"}), name="equipment-alerts"
     ),

@@ -1,0 +1,1 @@
+"""Rules at a terminal: exported, imported, tested and tried on the past."""

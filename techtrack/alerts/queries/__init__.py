@@ -1,0 +1,45 @@
+"""Reads of alerts, in one module per subject. No door looks deeper."""
+
+from techtrack.alerts.queries.explain import Explanation, Held, Line, Precedent, duration_of, explain
+from techtrack.alerts.queries.files import Export, rules_told
+from techtrack.alerts.queries.kpi import Report, kpi
+from techtrack.alerts.queries.lab import (
+    MOST_VALUES,
+    Asked,
+    Preview,
+    TooMuch,
+    codes_of,
+    in_scope,
+    preview,
+    warning,
+    weigh,
+)
+from techtrack.alerts.queries.lab_report import report
+from techtrack.alerts.queries.summaries import open_summaries, summary, what_we_hold, worst_active_severity
+
+__all__ = [
+    "MOST_VALUES",
+    "Asked",
+    "Explanation",
+    "Export",
+    "Held",
+    "Line",
+    "Precedent",
+    "Preview",
+    "Report",
+    "TooMuch",
+    "codes_of",
+    "duration_of",
+    "explain",
+    "in_scope",
+    "kpi",
+    "open_summaries",
+    "preview",
+    "report",
+    "rules_told",
+    "summary",
+    "warning",
+    "weigh",
+    "what_we_hold",
+    "worst_active_severity",
+]
