@@ -48,9 +48,9 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _tell_settings(options: dict[str, Any]) -> None:
     """Let what was said on the command line count as if the environment had said it: links are made from it."""
-    for name in ("host", "port"):
+    for name, variable in (("host", "HOST"), ("port", "PORT"), ("processes", "TECHTRACK_PROCESSES")):
         if options.get(name):
-            os.environ[name.upper()] = str(options[name])
+            os.environ[variable] = str(options[name])
     if options.get("certfile"):
         host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "8000")
         os.environ.setdefault("TECHTRACK_PUBLIC_URL", f"https://{host}:{port}")
@@ -79,7 +79,13 @@ def main() -> None:
 @click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), help="Port to listen on (PORT, 8000).")
 @click.option("--certfile", help="Serve HTTPS with this certificate …")
 @click.option("--keyfile", help="… and this key.")
-@click.option("--reload", is_flag=True, help="Start again when the code changes (development).")
+@click.option(
+    "--processes",
+    envvar="TECHTRACK_PROCESSES",
+    type=click.IntRange(1, 64),
+    help="Serve in so many processes (TECHTRACK_PROCESSES, 1).",
+)
+@click.option("--reload", is_flag=True, help="Start again when the code changes (development; one process).")
 @_plainly
 def up(certfile: str | None, keyfile: str | None, reload: bool, **_: Any) -> None:  # noqa: FBT001 - click passes flags
     """Start the platform."""
@@ -91,12 +97,13 @@ def up(certfile: str | None, keyfile: str | None, reload: bool, **_: Any) -> Non
 
 
 @main.command()
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Tell Prometheus at this port what it counts.")
 @_plainly
-def worker() -> None:
-    """Run the judge and the sender of messages, without serving: for set-ups of several processes."""
+def worker(metrics_port: int | None) -> None:
+    """Run the judge, the compactor and the sender of messages, without serving: for set-ups of several processes."""
     from techtrack.config.server import work  # noqa: PLC0415
 
-    work(say=_say)
+    work(metrics_port=metrics_port, say=_say)
 
 
 @main.command()
@@ -209,6 +216,61 @@ def doctor() -> int:
     from techtrack.config.doctor import examine  # noqa: PLC0415
 
     return examine(say=_say)
+
+
+@main.group()
+def rules() -> None:
+    """Keep rules as files, test them, and try them on the past."""
+
+
+@rules.command("export")
+@click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder that is there: one file a rule.")
+@click.option("--site", help="Only the rules of this site, by its name.")
+@_plainly
+def rules_export(output: Path | None, *, site: str | None) -> int:
+    """Write rules as YAML."""
+    from techtrack.alerts.console.files import run_export  # noqa: PLC0415
+
+    return run_export(output, site=site)
+
+
+@rules.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would change, write nothing.")
+@click.option("--prune", is_flag=True, help="Delete the rules that are not in the file (of its site, if it names one).")
+@click.option("--as-user", help="The user in whose name they are written.")
+@_plainly
+def rules_import(path: Path, **options: Any) -> int:
+    """Create and update rules as a YAML file, or a folder of them, says: all or nothing."""
+    from techtrack.alerts.console.files import run_import  # noqa: PLC0415
+
+    return run_import(path, **options)
+
+
+@rules.command("test")
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write the outcome as JUnit's XML, too.")
+def rules_test(paths: tuple[Path, ...], *, junit: Path | None) -> None:
+    """Hold rules against made-up series and the alerts expected of them; no database is needed."""
+    from techtrack.alerts.console.trying import run_tests  # noqa: PLC0415
+
+    sys.exit(run_tests(paths, junit=junit))
+
+
+@rules.command("preview")
+@click.option("--rule", required=True, help="The id of a rule, or a YAML file that tells one as the API does.")
+@click.option("--asset", multiple=True, help="Id or key; may be repeated. Left out: the assets that the rule watches.")
+@click.option("--from", "since", required=True, help="Readings from this time on, such as 2026-11-01.")
+@click.option("--to", "until", help="Readings before this time (now).")
+@click.option("--sweep", multiple=True, help="Settings to try: deadband=0,1,2 or on_delay=PT0S,PT5M; may be repeated.")
+@click.option("--incidents", type=click.Path(path_type=Path), help="A YAML list of {name, from, to, asset}.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@_plainly
+def rules_preview(**options: Any) -> int:
+    """Tell what a rule would have done with the readings that are stored."""
+    from techtrack.alerts.console.lab import preview_rule  # noqa: PLC0415
+
+    return preview_rule(**options)
 
 
 @main.group()

@@ -13,6 +13,7 @@ from typing import Any
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.events import SiteZoneChanged, UserDeleting
+from techtrack.alerts import jobs as alert_jobs
 from techtrack.alerts import queries as alerts
 from techtrack.alerts import rulebook
 from techtrack.alerts import services as alert_services
@@ -21,13 +22,15 @@ from techtrack.alerts.events import (
     AlertRaised,
     AlertReturned,
     AssetHealthChanged,
+    HidingChanged,
+    PreviewAsked,
     ReadingsJudged,
     RuleChanged,
 )
 from techtrack.alerts.judge import Judge
 from techtrack.assets import queries as asset_queries
 from techtrack.assets import services as assets
-from techtrack.assets.events import AssetChanged, AssetDeleting, WhatHolds
+from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
 from techtrack.core import clock
 from techtrack.core.events import after, answer, together
 from techtrack.core.jobs import Loop, wake
@@ -56,7 +59,14 @@ def connect() -> None:
     together(ReadingsJudged, lambda fact: assets.mark_seen(newest=fact.newest))
     together(RuleChanged, rulebook.turn_page)
     together(AssetChanged, rulebook.turn_page)
+    together(AssetTypeChanged, rulebook.turn_page)
+    # A type that begins with a pack gets the pack's rules with it.
+    together(AssetTypeMade, _follow_pack)
     after(RuleChanged, wake("judge"), _hint("rules"))
+    # hide: what work or a silence explains is looked at again.
+    after(HidingChanged, wake("hider"), _hint("hiding"))
+    # try: a preview that takes long is made beside.
+    after(PreviewAsked, wake("rule lab"), _hint("previews"))
     # alert -> notify: the message is committed with what it tells.
     together(AlertRaised, lambda fact: _queue_messages(fact, "raised"))
     together(AlertReturned, lambda fact: _queue_messages(fact, "returned"))
@@ -82,6 +92,8 @@ def connect() -> None:
     # What other processes did: hints, which may be lost; all of these also look without one.
     bus.hear("log", hub.wake, wake("judge"))
     bus.hear("rules", wake("judge"))
+    bus.hear("hiding", wake("hider"))
+    bus.hear("previews", wake("rule lab"))
     bus.hear("events", hub.wake)
     bus.hear("deliveries", wake("sender"))
 
@@ -90,6 +102,9 @@ def loops() -> list[Loop]:
     """Make the work that goes on beside requests, in this process or in ``techtrack worker``."""
     return [
         Loop("judge", Judge().work, every=0.1, rest=0.02),
+        Loop("alert timers", alert_jobs.end_due, every=1.0),
+        Loop("hider", alert_jobs.Hider().work, every=1.0),
+        Loop("rule lab", alert_jobs.preview_next, every=5.0),
         Loop("compactor", telemetry_jobs.Compactor().work, every=1.0),
         Loop("store runs", telemetry_jobs.run_next, every=5.0),
         Loop("sender", notification_jobs.send_due, every=1.0),
@@ -101,14 +116,21 @@ def _hint(topic: str) -> Callable[[object], None]:
     return lambda _: bus.tell(topic, 0)
 
 
+def _follow_pack(fact: AssetTypeMade) -> None:
+    if fact.pack is not None:
+        alert_services.follow_pack(type_id=fact.type_id, pack=fact.pack, by=fact.by, now=fact.at)
+
+
 def _queue_messages(fact: AlertRaised | AlertReturned, event: str) -> None:
+    if fact.hidden:
+        return
     notifications.enqueue_for_alert(
         alert_id=fact.alert_id, event=event, at=fact.at, now=clock.now(), plant_now=clock.plant_now()
     )
 
 
 def _open_task(fact: AlertRaised) -> None:
-    if fact.open_task is not None:
+    if fact.open_task is not None and not fact.hidden:
         tasks.open_for_alert(alert_id=fact.alert_id, wish=fact.open_task, now=clock.now())
 
 

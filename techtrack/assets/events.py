@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from techtrack.accounts.domain.access import Access
 
 
 @dataclass(frozen=True, slots=True)
 class AssetChanged:
-    """An asset was created or deleted, or changed its site, type or tags: what depends on these looks again."""
+    """An asset was created or deleted, or its site, type, tags, attributes or interval changed: look again."""
 
     asset_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetTypeChanged:
+    """The interval at which assets of a type send was changed: what depends on it looks again."""
+
+    type_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,16 @@ class AssetDeleting:
     """An asset is about to go, in this transaction: remove what you keep of it."""
 
     asset_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetTypeMade:
+    """An asset type was made ``by`` somebody of a ``pack`` (None: of none), in this transaction."""
+
+    type_id: int
+    pack: str | None
+    by: Access
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

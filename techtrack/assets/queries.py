@@ -1,10 +1,12 @@
-"""Reads of assets for other apps: references to assets resolved at once, strict types, tags."""
+"""Reads of assets for other apps: references to assets resolved at once, strict types, tags; packs of types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from importlib.resources import files
 from itertools import islice
 from typing import Any
 
@@ -14,7 +16,9 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
+from techtrack.assets.domain.packs import Pack, parse
 from techtrack.assets.models import Asset, AssetQuerySet, AssetType
+from techtrack.core.registry import UnknownKind
 
 BIGGEST_ID = 2**63 - 1
 LONGEST_KEY = 200
@@ -81,6 +85,31 @@ def type_rules(*, type_ids: Iterable[int]) -> dict[int, TypeRules]:
         pk: TypeRules(frozenset(entry["code"] for entry in parameters) if strict else None, retention)
         for pk, strict, parameters, retention in rows.values_list("pk", "strict", "parameters", "retention")
     }
+
+
+@cache
+def packs() -> dict[str, Pack]:
+    """Return every pack that asset types can begin with, by slug: one for each file in ``packs/``."""
+    folder = files("techtrack.assets").joinpath("packs")
+    texts = [file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".yaml")]
+    return {pack.slug: pack for pack in sorted(map(parse, texts), key=lambda pack: pack.slug)}
+
+
+def packs_for(access: Access) -> list[Pack]:
+    """Return the packs for somebody to choose from; like types they are no secret to whoever has a role anywhere."""
+    return list(packs().values()) if access.everywhere or access.at else []
+
+
+def pack(slug: str, *, pointer: str = "/pack") -> Pack:
+    """Return the pack of this slug.
+
+    Raises:
+        UnknownKind: there is none; the message lists those there are.
+
+    """
+    if slug not in packs():
+        raise UnknownKind(f"{slug!r} is not a known pack: choose one of {', '.join(packs())}", pointer=pointer)
+    return packs()[slug]
 
 
 def tagged(rows: AssetQuerySet, tag: str) -> AssetQuerySet:

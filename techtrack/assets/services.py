@@ -13,7 +13,7 @@ from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
 from techtrack.assets import queries
-from techtrack.assets.events import AssetChanged, AssetDeleting, WhatHolds
+from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
 from techtrack.assets.models import Asset, AssetState, AssetType, Health, Kind, Parameter
 from techtrack.core import clock, events
 from techtrack.core.errors import Conflict, Forbidden, Invalid
@@ -138,7 +138,8 @@ def _refuse_circle(asset: Asset, parent: Asset) -> None:
 
 
 def _place(asset: Asset) -> tuple[Any, ...]:
-    return asset.kind, asset.site_id, asset.type_id, asset.tags
+    # Limits may be taken from attributes, and how long a silence may last from the interval.
+    return asset.kind, asset.site_id, asset.type_id, asset.tags, asset.attributes, asset.expected_interval
 
 
 def _pk(site: Site | None) -> int | None:
@@ -149,11 +150,20 @@ def _pk(site: Site | None) -> int | None:
 
 
 @transaction.atomic
-def create_asset_type(*, by: Access, now: datetime, data: dict[str, Any]) -> AssetType:
-    """Create a type; the parameters it lists are registered as well."""
+def create_asset_type(*, by: Access, now: datetime, data: dict[str, Any], pack: str | None = None) -> AssetType:
+    """Create a type; the parameters it lists are registered as well.
+
+    What ``data`` does not say is taken from the ``pack``, whose rules are made in the same transaction.
+
+    Raises:
+        UnknownKind: there is no such pack.
+
+    """
     _require_for_all(by)
-    created = AssetType.objects.create(created_at=now, updated_at=now, **data)
+    begin = {} if pack is None else queries.pack(pack).columns()
+    created = AssetType.objects.create(created_at=now, updated_at=now, **(begin | data))
     _register(created.parameters, now)
+    events.publish(AssetTypeMade(type_id=created.pk, pack=pack, by=by, at=now))
     return created
 
 
@@ -163,8 +173,11 @@ def update_asset_type(
 ) -> AssetType:
     """Write ``changes`` if the type still has version ``expected``."""
     _require_for_all(by)
+    before = asset_type.expected_interval
     asset_type.change(expected=expected, now=now, **changes)
     _register(asset_type.parameters, now)
+    if asset_type.expected_interval != before:
+        events.publish(AssetTypeChanged(asset_type.pk))
     return asset_type
 
 

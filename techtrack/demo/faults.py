@@ -40,7 +40,7 @@ FAULTS = {
             "stuck",
             "Jam the inspection station",
             "It sends its last values again and again, every five seconds, as a stuck sensor does.",
-            "Its three values stand still, and the chart becomes a flat line. No rule of this demo watches for that.",
+            "The chart becomes a flat line, and after a minute the alert “Inspection station is stuck” is raised.",
         ),
         Fault(
             "silent",

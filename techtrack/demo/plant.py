@@ -341,6 +341,14 @@ RULES = (
         open_task={"title": "Quarantine the parts since the last good one and check the gauge", "priority": 2},
     ),
     Watch(
+        "Inspection station is stuck",
+        "inspection-station",
+        "feature_1",
+        # Twelve values in a row that are the same to the last digit: no gauge measures that.
+        [{"kind": "flatline", "duration": "PT1M", "severity": "medium"}],
+        guidance={"action": "Wipe the gauge and measure a part by hand."},
+    ),
+    Watch(
         "The air is used up: open a window",
         "room",
         "co2",

@@ -26,6 +26,7 @@ from techtrack.demo.watching import Folding, Inflow
 
 OK, FAILED, MISTAKE = 0, 1, 2
 QUIET_EVERY = 15.0
+BASELINE = Path(__file__).parent / "data" / "baseline.yaml"
 
 
 def run_demo(*, host: str, port: int) -> int:
@@ -43,6 +44,7 @@ def run_demo(*, host: str, port: int) -> int:
             plant, server, feeder = _start(console, running, host, port)
             console.print(f"[green]Ready[/] after {time.monotonic() - started:.0f} s.\n")
             _tell(console, plant, f"http://{reachable(host)}:{port}")
+            _tell_of_the_lab(console, feeder.state.start)
             feeder.start()
             _watch(console, server, feeder)
     except KeyboardInterrupt:
@@ -127,9 +129,19 @@ def _tell(console: Console, plant: DemoPlant, url: str) -> None:
         f".venv/bin/techtrack simulate --assets 100 --parameters 10 --rate 2000 --url {url} --key {plant.keys[LOAD]}\n",
         highlight=False,
     )
-    console.print(
-        "Pull the plug, in another terminal: .venv/bin/techtrack demo --pull-the-plug\nCtrl-C stops the demo.\n"
+    console.print("Pull the plug, in another terminal: .venv/bin/techtrack demo --pull-the-plug")
+
+
+def _tell_of_the_lab(console: Console, start: datetime) -> None:
+    """Print a line that tries a rule on the bearing's stored days."""
+    first = (start - story.BEARING_DAYS).strftime("%Y-%m-%dT%H:%MZ")
+    console.print("\nAsk the rule lab when a rule that learns what is normal would have warned of the bearing:")
+    console.out(
+        f".venv/bin/techtrack rules preview --rule {BASELINE} --asset bearing-1 --from {first} "
+        "--sweep limit=4,5,6 --sweep on_delay=PT0S,PT2H",
+        highlight=False,
     )
+    console.print("\nCtrl-C stops the demo.\n")
 
 
 def _watch(console: Console, server: Server, feeder: Feeder) -> None:

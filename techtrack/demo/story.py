@@ -69,4 +69,6 @@ SIGHTS = (
     Sight("try-me", "Yours: the curl line at the console raises its alert."),
 )
 
+# The bearings' recording begins so long before.
+BEARING_DAYS = BEARINGS_AT - datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC)
 HISTORY_OF_INSPECTION = timedelta(hours=12)

@@ -11,6 +11,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.alerts import hiding
 from techtrack.alerts.models import Alert
 from techtrack.assets.models import Asset
 from techtrack.core.errors import Conflict, Fault, Forbidden, Invalid
@@ -64,6 +65,7 @@ def create_task(*, by: Access, data: Mapping[str, Any], now: datetime) -> Task:
     done = {"completed_at": now} if columns.get("state") == State.DONE else {}
     task = Task.objects.create(created_by_id=by.user_id, created_at=now, updated_at=now, **columns, **done)
     _replace_people(task, owners=[by.user_id] if owners is None else owners, shares=shares)
+    _explain(task, columns, now=now)
     return task
 
 
@@ -87,6 +89,7 @@ def update_task(*, task: Task, by: Access, changes: Mapping[str, Any], expected:
     except IntegrityError as error:
         raise AnotherTaskIsOpen("the alert has another unfinished task: finish that one") from error
     _replace_people(task, owners=owners, shares=shares)
+    _explain(task, columns, now=now)
     return task
 
 
@@ -95,7 +98,9 @@ def delete_task(*, task: Task, by: Access, expected: int | None) -> None:
     """Delete a task; its maker and its owners may, and an operator where a machine opened it."""
     if not queries.may_delete(by, task):
         raise Forbidden("only who made or owns this task may delete it")
+    cause = _cause(task)
     task.remove(expected=expected)
+    hiding.unsuppress(by=cause)
 
 
 @transaction.atomic
@@ -244,6 +249,20 @@ def _require_at_asset(by: Access, asset: Asset | None) -> None:
     bound = by.only_asset is not None or by.only_site is not None
     if bound and (asset is None or by.only_asset not in {None, asset.pk}):
         raise Forbidden("this key is bound to a site or an asset: name an asset that it reaches")
+
+
+def _cause(task: Task) -> str:
+    return f"task:{task.pk}"
+
+
+def _explain(task: Task, columns: Mapping[str, Any], *, now: datetime) -> None:
+    """Hide the alerts of an asset while somebody works on one of them, so that the work itself pages nobody."""
+    if not {"state", "alert", "asset"} & set(columns):
+        return
+    if task.state == State.IN_PROGRESS and task.alert_id and task.asset_id:
+        hiding.suppress(asset_id=task.asset_id, by=_cause(task), starts_at=now)
+    else:
+        hiding.unsuppress(by=_cause(task))
 
 
 def _completion(state: str | None, now: datetime) -> dict[str, Any]:

@@ -209,6 +209,62 @@ class AssetTypeSerializer(ResourceSerializer[AssetType]):
         return parameters
 
 
+class NewAssetTypeSerializer(AssetTypeSerializer):
+    """A kind of asset to be made, of a pack or from nothing; without a pack it needs a slug and a name."""
+
+    pack = serializers.SlugField(
+        max_length=64,
+        allow_null=True,
+        required=False,
+        write_only=True,
+        help_text="A pack that fills in what is not given and brings its rules: `GET /api/asset-types/packs/`.",
+    )
+
+    class Meta(AssetTypeSerializer.Meta):
+        fields = [*AssetTypeSerializer.Meta.fields, "pack"]
+        extra_kwargs = {"slug": {"required": False}, "name": {"required": False}}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        missing = {"slug", "name"} - set(attrs) if attrs.get("pack") is None else set()
+        if missing:
+            text = serializers.Field.default_error_messages["required"]
+            raise serializers.ValidationError(dict.fromkeys(sorted(missing), text), code="required")
+        return attrs
+
+
+class PackParameterSerializer(serializers.Serializer[Any]):
+    """A parameter of a pack."""
+
+    code = serializers.CharField()
+    # As with ``parent`` above.
+    label = serializers.CharField()  # type: ignore[assignment]
+    unit = serializers.CharField(help_text="A UCUM unit, such as Cel.")
+    minimum = serializers.FloatField()
+    maximum = serializers.FloatField()
+    typical = serializers.FloatField(help_text="What a sensor says of a machine that is well.")
+
+
+class PackSerializer(serializers.Serializer[Any]):
+    """What an asset type can begin with."""
+
+    slug = serializers.SlugField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    expected_interval = IsoDurationField()
+    retention = IsoDurationField()
+    parameters = PackParameterSerializer(many=True)
+    rules = serializers.ListField(
+        child=ObjectField(), help_text="Bodies of `/api/rules/`, without the scope: it is the type that is made."
+    )
+    sources = serializers.ListField(child=serializers.CharField(), help_text="Where limits come from.")
+
+
+class PacksSerializer(serializers.Serializer[Any]):
+    """Every pack."""
+
+    results = PackSerializer(many=True)
+
+
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "maxLength": 200}})
 class LabelsField(ObjectField):
     """What values of a state mean: ``{"0": "stopped", "1": "running"}``."""

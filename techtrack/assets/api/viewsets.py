@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import F, QuerySet
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,13 +15,15 @@ from rest_framework.response import Response
 from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Scope
 from techtrack.accounts.models import ApiKey
-from techtrack.assets import services
+from techtrack.assets import queries, services
 from techtrack.assets.api.filters import AssetFilters, AssetTypeFilters, KeyFilters, ParameterFilters
 from techtrack.assets.api.serializers import (
     AssetSerializer,
     AssetTypeSerializer,
     IssuedKeySerializer,
     KeySerializer,
+    NewAssetTypeSerializer,
+    PacksSerializer,
     ParameterSerializer,
 )
 from techtrack.assets.models import Asset, AssetType, Equipment, Kind, Parameter, Sensor
@@ -93,8 +96,23 @@ class AssetTypeViewSet(ResourceViewSet):
     ordering_fields = ["id", "slug", "name", "created_at", "updated_at"]
     ordering = ["slug"]
 
+    def get_serializer_class(self) -> type[AssetTypeSerializer]:
+        return NewAssetTypeSerializer if self.action == "create" else AssetTypeSerializer
+
+    @extend_schema(request=NewAssetTypeSerializer, responses={201: AssetTypeSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:  # type: ignore[override]
+        """Make a type; a ``pack`` fills in what is not given, and its rules are made for the type."""
+        return super().create(request, *args, **kwargs)
+
+    @extend_schema(operation_id="asset_types_packs", responses=PacksSerializer)
+    @action(detail=False, methods=["get"])
+    def packs(self, request: Request) -> Response:
+        """List the packs that types can begin with: parameters, ranges and rules."""
+        return Response(PacksSerializer({"results": queries.packs_for(self.request.auth)}).data)
+
     def add(self, data: dict[str, Any]) -> AssetType:
-        return services.create_asset_type(by=self.request.auth, now=clock.now(), data=data)
+        pack = data.pop("pack", None)
+        return services.create_asset_type(by=self.request.auth, now=clock.now(), data=data, pack=pack)
 
     def edit(self, instance: AssetType, data: dict[str, Any], expected: int | None) -> AssetType:
         return services.update_asset_type(

@@ -82,7 +82,7 @@ def own_platform(fleet: list[Machine], *, say: Callable[[str], None], progress: 
     ours = not is_ready(parts.hostname or "", parts.port)
     try:
         if ours:
-            say(f"The platform does not run; it is started at {server.url} for as long as this takes.")
+            say(f"No platform answers at {server.url}; it is started there for as long as this takes.")
             server.start()
             server.wait()
         yield Place(server.url, key)

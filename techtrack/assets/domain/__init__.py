@@ -1,0 +1,1 @@
+"""Pure rules of assets: the packs that asset types begin with."""
