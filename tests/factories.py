@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from techtrack.accounts.domain.access import Role, Scope, internal
 from techtrack.accounts.models import ApiKey, Membership, Site, User
-from techtrack.alerts.models import Alert, AlertEvent, Rule
+from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core.clock import to_micros
+from techtrack.integrations.models import ImportRun
 from techtrack.notifications.models import Channel, Delivery, Route
 from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
@@ -92,6 +93,16 @@ def make_alert(asset: Asset, **fields: Any) -> Alert:
     return alert
 
 
+def make_silence(**fields: Any) -> Silence:
+    """A silence of an hour, of all alerts."""
+    defaults: dict[str, Any] = {
+        "name": f"Silence {next(_numbers)}",
+        "starts_at": NOW,
+        "ends_at": NOW + timedelta(hours=1),
+    }
+    return Silence.objects.create(**(defaults | STAMPS | fields))
+
+
 def make_channel(**fields: Any) -> Channel:
     """An e-mail channel."""
     defaults: dict[str, Any] = {
@@ -136,6 +147,20 @@ def make_run(by: User, **fields: Any) -> StoreRun:
     """A check of the store that found nothing."""
     defaults: dict[str, Any] = {"kind": "check", "state": "done", "created_at": NOW, "finished_at": NOW}
     return StoreRun.objects.create(by_id=by.pk, **(defaults | fields))
+
+
+def make_import(**fields: Any) -> ImportRun:
+    """A file of which half is loaded."""
+    defaults: dict[str, Any] = {
+        "fingerprint": f"{next(_numbers):064}",
+        "name": "readings.csv",
+        "rows_total": 100,
+        "rows_done": 50,
+        "readings": 50,
+        "seconds": 0.5,
+        "started_at": NOW,
+    }
+    return ImportRun.objects.create(**(defaults | fields))
 
 
 def make_reading(asset: Asset, *, at: datetime = NOW, **values: float) -> None:

@@ -64,7 +64,7 @@ def median_length(files: list[Source]) -> float:
 
 
 # -- One writer -------------------------------------------------------------------------------------------
-WRITING_ROOMS = {"services", "judge", "recording", "models", "store", "migrations"}
+WRITING_ROOMS = {"services", "hiding", "judge", "recording", "models", "store", "migrations"}
 QUERYSET_CALLS = {"filter", "exclude", "all", "visible_to", "get_queryset", "select_for_update", "order_by", "using"}
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
 CREATES = {"create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "acreate", "abulk_create"}

@@ -10,7 +10,7 @@ from typing import Any
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.models import Site, User
 from techtrack.accounts.queries import access_of
-from techtrack.alerts.models import AlertEvent
+from techtrack.alerts.models import AlertEvent, RuleRevision
 from techtrack.core.clock import to_micros
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Kind, Row
@@ -134,6 +134,15 @@ def _events(stage: Stage, rows: int) -> str:
     return f"/api/alerts/{alert.pk}/events/"
 
 
+def _revisions(stage: Stage, rows: int) -> str:
+    rule = factories.make_rule(site=stage.plant)
+    for number in range(rows):
+        RuleRevision.objects.create(
+            rule=rule, number=number, definition=rule.definition, created_at=factories.NOW, by=stage.person()
+        )
+    return f"/api/rules/{rule.pk}/revisions/"
+
+
 SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/users/": _rows("/api/users/", Stage.person),
     "/api/sites/": _rows(
@@ -150,12 +159,15 @@ SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/measurements/quality/": _marks("/api/measurements/quality/", Stage.sensor),
     "/api/data/{}/corrections/": _corrections("/api/data/{}/corrections/", Stage.robot),
     "/api/measurements/{}/corrections/": _corrections("/api/measurements/{}/corrections/", Stage.sensor),
+    "/api/imports/": _rows("/api/imports/", lambda _: factories.make_import()),
     "/api/store/runs/": _rows("/api/store/runs/", lambda stage: factories.make_run(by=stage.adam)),
     "/api/alerts/": _rows("/api/alerts/", Stage.alert),
     "/api/alerts/{}/events/": _events,
     "/api/equipment/{}/alerts/": _of_asset("/api/equipment/{}/alerts/", Stage.robot, Stage.alert),
     "/api/sensors/{}/alerts/": _of_asset("/api/sensors/{}/alerts/", Stage.sensor, Stage.alert),
     "/api/rules/": _rows("/api/rules/", lambda stage: factories.make_rule(site=stage.plant, asset_type=stage.type)),
+    "/api/silences/": _rows("/api/silences/", lambda stage: factories.make_silence(site=stage.plant)),
+    "/api/rules/{}/revisions/": _revisions,
     "/api/channels/": _rows("/api/channels/", lambda stage: factories.make_channel(site=stage.plant)),
     "/api/routes/": _rows(
         "/api/routes/", lambda _: factories.make_route(factories.make_channel(), factories.make_channel())

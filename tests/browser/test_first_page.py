@@ -7,6 +7,8 @@ path, json=)`` as its admin, and ``post_reading(asset_key, values)``; the judge 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -150,3 +152,14 @@ class TestStorePage:
         expect(page.get_by_role("button", name="Check")).to_be_enabled(timeout=SOON)
         assert visit.complaints == []
         assert visit.hosts == {urlsplit(platform.url).netloc}
+
+    def test_shows_how_far_imports_are(self, visit, platform, pump, tmp_path):
+        file = tmp_path / "pump.csv"
+        file.write_text("time,temperature\n1767225600,61\n1767225660,62\n", encoding="utf-8")
+        command = [sys.executable, "-m", "techtrack.cli", "import", str(file), "--asset", KEY]
+        subprocess.run(command, env=platform.env, check=True, capture_output=True)
+        visit.log_in()
+        page = visit.page
+        page.get_by_role("link", name="Store").click()
+        expect(page.locator("[data-store-imports] li").first).to_contain_text("2 of 2 rows", timeout=SOON)
+        assert visit.complaints == []

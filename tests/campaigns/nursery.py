@@ -78,7 +78,7 @@ def work(port: int) -> None:
     """Run the background loops."""
     from techtrack.config.server import work as run  # noqa: PLC0415 - the settings come first
 
-    run(say=_say)
+    run(metrics_port=None, say=_say)
 
 
 def compact(port: int) -> None:
@@ -96,6 +96,17 @@ def compact(port: int) -> None:
         except (Conflict, Error) as error:
             _say(f"not folded: {error}")
         time.sleep(0.05)
+
+
+def judge(port: int) -> None:
+    """Run the background loops; what clocks do to alerts is noted for the oracle."""
+    import_module("tests.campaigns.judging").Recorder()
+    work(port)
+
+
+def feed(port: int) -> None:
+    """Send readings without end; ``port`` is a seed."""
+    import_module("tests.campaigns.judging").feed(port)
 
 
 def _say(text: str) -> None:
@@ -120,12 +131,14 @@ def main() -> None:
     import django  # noqa: PLC0415 - a test that only starts this needs no Django
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["up", "work", "compact"])
+    parser.add_argument("role", choices=["up", "work", "compact", "judge", "feed"])
     parser.add_argument("port", type=int, nargs="?", default=0)
     parser.add_argument("--plant", action="append", default=[])
     options = parser.parse_args()
     django.setup()
     import_module("techtrack.config.urls")
+    if options.role in {"judge", "feed"}:
+        import_module("tests.campaigns.judging")
     for bug in options.plant:
         import_module("tests.campaigns.planted").plant(bug)
     pid = 0

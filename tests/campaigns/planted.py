@@ -14,6 +14,8 @@ from unittest import mock
 import numpy as np
 from django.db import Error, connection, transaction
 
+from techtrack.alerts import judge
+from techtrack.alerts.memory import Track
 from techtrack.telemetry.domain.reading import FOREVER
 from techtrack.telemetry.models import LogConsumer, Upkeep
 from techtrack.telemetry.services import corrections
@@ -211,6 +213,30 @@ def acknowledged_before_committed() -> Iterator[None]:
         return segments.head() + 1
 
     with mock.patch.object(segments, "append", later):
+        yield
+
+
+@contextmanager
+def the_judge_forgets_its_windows() -> Iterator[None]:
+    """Begin windows and baselines anew with each start."""
+    with mock.patch.object(Track, "take"):
+        yield
+
+
+@contextmanager
+def findings_are_committed_before_the_cursor() -> Iterator[None]:
+    """Write what was found, and in another transaction how far that is."""
+    advance = judge.telemetry_services.advance
+
+    def later(**how: Any) -> None:
+        def move() -> None:
+            time.sleep(random.choice([0, 0.05]))
+            with transaction.atomic():
+                advance(**how)
+
+        transaction.on_commit(move)
+
+    with mock.patch.object(judge.telemetry_services, "advance", later):
         yield
 
 

@@ -106,7 +106,7 @@ BODIES = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def names(world: World) -> dict[str, Any]:
     """Assets whose types refuse something."""
     types = {"short": {"retention": "P30D"}, "strict": {"strict": True, "parameters": [{"code": "t"}]}}

@@ -127,6 +127,7 @@ def known(adam, plant, robot, station) -> dict[str, str | int]:
         "keys": factories.make_key(adam).pk,
         "alerts": alert.pk,
         "rules": alert.rule_id,
+        "silences": factories.make_silence(site=plant).pk,
         "channels": channel.pk,
         "routes": factories.make_route(channel).pk,
         "deliveries": str(factories.make_delivery(channel, alert=alert, site=plant).pk),

@@ -123,6 +123,8 @@ def test_a_failing_bearing_is_found_told_taken_and_mended(  # noqa: PLR0915 - on
                 "parameter": "vibration_rms",
                 "conditions": [{"kind": "above", "limit": LIMIT, "severity": "critical"}],
                 "deadband": 0.01,
+                "on_delay": "PT1S",
+                "off_delay": "PT1S",
                 "open_task": {"title": "Replace the bearing"},
             },
         )
@@ -149,7 +151,8 @@ def test_a_failing_bearing_is_found_told_taken_and_mended(  # noqa: PLR0915 - on
         socket.send(json.dumps({"type": "subscribe", "id": "a", "topics": topics}))
         assert frame_of(socket, "subscribed", id="a")["snapshot"]
 
-        # Vibration climbs: every value up to the limit is quiet, the first above it raises the alert.
+        # Vibration climbs: every value up to the limit is quiet; the first above it raises the alert once the delay
+        # has run, by the clock, for nothing more arrives.
         start = max(0, first_bad - 50)
         send(*[(index, values[index]) for index in range(start, first_bad)])
         assert frame_of(socket, "reading", asset=rig["id"])["values"]["vibration_rms"] == values[first_bad - 1]
@@ -158,6 +161,9 @@ def test_a_failing_bearing_is_found_told_taken_and_mended(  # noqa: PLR0915 - on
         raised = frame_of(socket, "alert", event="raised")["alert"]
         print(f"reading sent -> alert frame received: {(time.monotonic() - sent) * 1000:.0f} ms")
         assert (raised["value"], raised["limit"]) == (values[first_bad], LIMIT)
+        assert raised["raised_at"] == (now + timedelta(seconds=1)).isoformat(timespec="microseconds").replace(
+            "+00:00", "Z"
+        )
 
         # Told: the delivery was committed with the alert, and the mail says what, where, value, limit, link.
         path = f"/api/alerts/{raised['id']}/"
@@ -182,10 +188,15 @@ def test_a_failing_bearing_is_found_told_taken_and_mended(  # noqa: PLR0915 - on
         assert "olga" in second.json()["detail"]
         assert frame_of(socket, "alert", event="acknowledged")["alert"]["id"] == raised["id"]
 
-        # The new bearing runs as the old one did when it was healthy: the alert returns.
-        send((first_bad + 1, values[0]))
+        # A value that rests on the limit lets nothing go: it is within the deadband.
+        send((first_bad + 1, LIMIT - 0.005))
+        assert frame_of(socket, "reading", asset=rig["id"])["values"]["vibration_rms"] == LIMIT - 0.005
+        # The new bearing runs as the old one did when it was healthy: the alert returns, after its delay.
+        send((first_bad + 2, values[0]))
         returned = frame_of(socket, "alert", event="returned")["alert"]
         assert (returned["id"], returned["active"], returned["state"]) == (raised["id"], False, "normal")
+        kinds = [event["kind"] for event in plant.call("GET", f"{path}events/").json()["results"]]
+        assert kinds == ["raised", "acknowledged", "returned"]
 
         # Mended: the task is done.
         done = requests.patch(f"{plant.url}/api/tasks/{task['id']}/", json={"state": "done"}, headers=tom, timeout=10)

@@ -12,12 +12,11 @@ from django.db import connection, transaction
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import rulebook
 from techtrack.alerts import services as alerts
-from techtrack.alerts.domain.condition import parse_conditions
-from techtrack.alerts.domain.lifecycle import Change, Transition, Watch
+from techtrack.alerts.domain.lifecycle import Change, Transition
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert, Rule
 from techtrack.alerts.recording import Finding, hold_rules
-from techtrack.alerts.rulebook import Entry
+from techtrack.alerts.rulebook import RuleBook
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset, AssetState
 from techtrack.live import services as live
@@ -29,8 +28,7 @@ LONG_ENOUGH = 0.3
 
 
 def finding(rule, asset):
-    watch = Watch(parse_conditions(rule.conditions))
-    entry = Entry(rule.pk, rule.name, rule.version, rule.parameter, watch, None, {})
+    entry = next(entry for entry in RuleBook.load().entries if entry.rule_id == rule.pk)
     return Finding(entry, asset.pk, Transition(Change.RAISED, 0, 0, 85.0))
 
 

@@ -110,7 +110,7 @@ class TestReporting:
         for stranger in (oscar, mallory):
             answer = api(stranger).post(URL, {"equipment": robot.pk}, format="json")
             assert answer.status_code == 400
-            assert "does not exist" in answer.json()["errors"][0]["detail"]
+            assert answer.json()["errors"][0]["code"] == "does_not_exist"
 
     def test_one_without_role_there_cannot_be_the_assignee(self, api, adam, olga, oscar, robot):
         client = api(adam)

@@ -13,10 +13,11 @@ from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import recording, rulebook, screening
 from techtrack.alerts import services as alerts
-from techtrack.alerts.domain.condition import Value, parse_conditions
-from techtrack.alerts.domain.lifecycle import State, Watch, step
+from techtrack.alerts.domain.condition import Circumstances
+from techtrack.alerts.domain.lifecycle import Look, State, step
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert, AlertEvent, JudgeMemory, Rule, RuleState
+from techtrack.alerts.rulebook import spec_of
 from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.models import Head
@@ -216,17 +217,14 @@ def history(seed, length=60):
 
 def oracle(batches, rule):
     """An independent replay: the pure step over the same samples, one after the other."""
-    watch = Watch(
-        parse_conditions(rule.conditions),
-        rule.deadband,
-        int(rule.on_delay / SECOND * 1e6),
-        int(rule.off_delay / SECOND * 1e6),
-    )
-    state, said = State(), []
+    watch = spec_of(rule).watch(Circumstances())
+    state, said, newest = State(), [], -3600
     for samples in batches:
         for at, value in sorted(samples):
-            state, transitions = step(state, Value(to_micros(NOW + at * SECOND), value), watch)
-            said += [(t.change.value, from_micros(t.at)) for t in transitions]
+            if at > newest:
+                state, transitions = step(state, Look(to_micros(NOW + at * SECOND), {0: value}), watch)
+                said += [(t.change.value, from_micros(t.at)) for t in transitions]
+            newest = max(newest, at)
     return said
 
 
@@ -247,7 +245,8 @@ class TestCrashes:
     def test_any_number_of_crashes_and_judges_gives_the_oracles_list(self, seed, monkeypatch, plant, plant_time):
         dice = random.Random(seed)
         robot = factories.make_equipment("Robot", site=plant)
-        rule = factories.make_rule(deadband=2.0, on_delay=timedelta(seconds=25), off_delay=timedelta(seconds=15))
+        delays = {"on_delay": timedelta(seconds=25), "off_delay": timedelta(seconds=15)}
+        rule = factories.make_rule(deadband=2.0, late_max_age=timedelta(0), **delays)
         judges = [Judge(), Judge()]
         judges[0].work()
         real = recording.AlertEvent.objects.bulk_create

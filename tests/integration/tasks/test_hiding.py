@@ -1,0 +1,82 @@
+"""While somebody works on an alert, the alerts of the asset are hidden: the work itself pages nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from techtrack.accounts.queries import access_of
+from techtrack.alerts import hiding
+from techtrack.alerts.models import Alert, Suppression
+from techtrack.assets import services as assets
+from techtrack.tasks import services
+from tests import factories
+from tests.factories import NOW
+
+
+@pytest.fixture
+def task(alert, olga, robot, make_task):
+    return make_task(olga, alert=alert, asset=robot)
+
+
+def change(task, by, **changes):
+    return services.update_task(task=task, by=access_of(by), changes=changes, expected=None, now=NOW)
+
+
+def suppressed():
+    return list(Suppression.objects.values_list("asset", "by", "until"))
+
+
+class TestWork:
+    def test_hides_while_it_is_in_progress(self, task, olga, robot):
+        assert suppressed() == []
+        change(task, olga, state="in_progress")
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", None)]
+        change(task, olga, title="Look closer")
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", None)]
+
+    @pytest.mark.parametrize("state", ["done", "cancelled", "on_hold", "open"])
+    def test_ends_with_it(self, task, olga, state):
+        change(task, olga, state="in_progress")
+        change(task, olga, state=state)
+        assert suppressed() == []
+
+    def test_that_is_made_in_progress_hides_at_once(self, alert, olga, robot, make_task):
+        made = make_task(olga, alert=alert, asset=robot, state="in_progress")
+        assert suppressed() == [(robot.pk, f"task:{made.pk}", None)]
+
+    def test_that_is_about_no_alert_hides_nothing(self, olga, robot, make_task):
+        change(make_task(olga, asset=robot), olga, state="in_progress")
+        assert suppressed() == []
+
+    def test_follows_its_asset_and_its_alert(self, task, olga, station):
+        change(task, olga, state="in_progress")
+        change(task, olga, asset=station)
+        assert suppressed() == [(station.pk, f"task:{task.pk}", None)]
+        change(task, olga, alert=None)
+        assert suppressed() == []
+
+    def test_that_somebody_else_has_ended_meanwhile_hides_nothing(self, task, olga):
+        """Both read it before: the second must not trust what it read."""
+        same = type(task).objects.get(pk=task.pk)
+        change(task, olga, state="in_progress")
+        change(same, olga, state="done")
+        assert suppressed() == []
+
+    def test_that_is_deleted_hides_nothing(self, task, olga):
+        change(task, olga, state="in_progress")
+        services.delete_task(task=task, by=access_of(olga), expected=None)
+        assert suppressed() == []
+
+    def test_of_an_asset_that_goes_hides_nothing(self, task, olga, adam, robot):
+        change(task, olga, state="in_progress")
+        assets.delete_asset(asset=robot, by=access_of(adam), confirm=robot.name, expected=None)
+        assert suppressed() == []
+
+    def test_covers_alerts_and_uncovers_them(self, task, olga, robot):
+        other = factories.make_alert(robot, rule=factories.make_rule())
+        change(task, olga, state="in_progress")
+        hiding.reconcile(now=NOW)
+        assert Alert.objects.get(pk=other.pk).suppressed_by == f"task:{task.pk}"
+        change(task, olga, state="done")
+        hiding.reconcile(now=NOW)
+        assert Alert.objects.get(pk=other.pk).suppressed_by == ""
