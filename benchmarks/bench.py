@@ -18,6 +18,8 @@ from benchmarks.techtrack import TechTrack
 
 SQLITE, POSTGRES = "TechTrack, SQLite", "TechTrack, PostgreSQL"
 OURS = (SQLITE, POSTGRES)
+# The same in two processes behind one address; by the name of the one.
+IN_TWO = {name: f"{name}, 2 processes" for name in OURS}
 Start = Callable[[], System]
 
 
@@ -57,6 +59,8 @@ class Bench:
         known: dict[str, Start] = {
             SQLITE: TechTrack,
             POSTGRES: lambda: TechTrack(self.postgres),
+            IN_TWO[SQLITE]: lambda: TechTrack(TECHTRACK_PROCESSES="2"),
+            IN_TWO[POSTGRES]: lambda: TechTrack(self.postgres, TECHTRACK_PROCESSES="2"),
             VictoriaMetrics.name: partial(VictoriaMetrics, machines=ASSETS),
             InfluxDB.name: partial(InfluxDB, machines=ASSETS),
             TutorialDRF.name: lambda: TutorialDRF(self.postgres, machines=ASSETS),
@@ -76,7 +80,7 @@ class Bench:
         for peer in (VictoriaMetrics, InfluxDB):
             if name == peer.name and shutil.which(peer.program) is None:
                 raise NotInstalled(f"{name}: not installed (apt-get install {peer.package})")
-        if name in {POSTGRES, TutorialDRF.name, PlainRows.name, RowPerValue.name}:
+        if name in {POSTGRES, IN_TWO[POSTGRES], TutorialDRF.name, PlainRows.name, RowPerValue.name}:
             _ = self.postgres
 
     @contextmanager

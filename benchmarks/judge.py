@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ ASSETS, CODES = 1_000, ("temperature", "pressure", "vibration", "humidity", "cur
 RULES = (1_000, 5_000, 20_000)
 BATCHES = (1, 10, 20, 40, 64, 100, 1_000, 5_000)
 HOT = [{"kind": "above", "limit": 100.0, "severity": "high"}]
+NEVER = {"kind": "no_data", "after": "P9999D"}
+STUCK = {"kind": "flatline", "duration": "PT1H"}
 
 if TYPE_CHECKING:
     from techtrack.alerts.memory import Memory
@@ -36,20 +39,32 @@ def scope(number: int) -> tuple[str, int]:
     return CODES[number % len(CODES)], number // len(CODES) % ASSETS + 1
 
 
-def book_of(rules: int) -> RuleBook:
+def terms_of(number: int, *, mixed: bool) -> dict[str, Any]:
+    """Return what rule ``number`` demands: of ten seven a limit with a delay, one each an average, a rate, silence."""
+    if not mixed:
+        return {"conditions": HOT}
+    seconds = timedelta(seconds=30)
+    return {
+        7: {"conditions": HOT, "aggregate": {"window": "PT1M", "statistic": "avg"}},
+        8: {"conditions": [{"kind": "rate_of_change", "limit": 1e6, "over": "PT1M"}]},
+        9: {"conditions": [NEVER if number // len(CODES) % 20 < 10 else STUCK]},
+    }.get(number // len(CODES) % 10, {"conditions": HOT, "on_delay": seconds})
+
+
+def book_of(rules: int, *, mixed: bool = False, delay: timedelta = timedelta(0)) -> RuleBook:
     """Lay out quiet rules, each of one asset."""
-    from techtrack.alerts.domain.condition import parse_conditions, quiet_range
-    from techtrack.alerts.domain.lifecycle import Watch
+    from techtrack.alerts.domain.rule import parse_rule
     from techtrack.alerts.domain.scope import Fleet, Scope
-    from techtrack.alerts.rulebook import Entry, RuleBook, Ruling
+    from techtrack.alerts.models import Rule
+    from techtrack.alerts.rulebook import RuleBook, Ruling
     from techtrack.core.clock import EPOCH
 
-    watch = Watch(parse_conditions(HOT))
     rulings = {}
     for number in range(rules):
         code, asset = scope(number)
-        entry = Entry(number, f"Rule {number}", 1, code, watch, None, {}, quiet_range(watch.clauses))
-        rulings[number] = Ruling((1, EPOCH), entry, Scope(assets=frozenset({asset})))
+        rule = Rule(pk=number, name=f"Rule {number}", parameter=code)
+        spec = parse_rule({"parameter": code, "on_delay": delay, **terms_of(number, mixed=mixed)})
+        rulings[number] = Ruling((1, EPOCH), rule, spec, Scope(assets=frozenset({asset})))
     return RuleBook.of(1, rulings, Fleet((asset + 1, None, None, []) for asset in range(ASSETS)))
 
 
@@ -77,11 +92,12 @@ def log_of(size: int, number: int) -> list[LogEntry]:
 def cost(memory: Memory, entries: Sequence[LogEntry], few: int) -> float:
     """Return the microseconds of CPU per reading if each entry is judged by itself; the best of five rounds."""
     from techtrack.alerts import screening
-    from techtrack.alerts.judge import judge
+    from techtrack.alerts.folding import judge
     from techtrack.core import clock
+    from techtrack.core.clock import to_micros
 
     screening.FEW = few
-    now, best, readings = clock.now(), float("inf"), sum(len(entry.batch) for entry in entries)
+    now, best, readings = to_micros(clock.now()), float("inf"), sum(len(entry.batch) for entry in entries)
     for _ in range(5):
         began = time.process_time()
         for entry in entries:
@@ -90,17 +106,57 @@ def cost(memory: Memory, entries: Sequence[LogEntry], few: int) -> float:
     return best
 
 
-def looking() -> None:
+def looking(*, mixed: bool) -> None:
     """Print what looking costs, without the database, for both ways."""
     from techtrack.alerts.memory import Memory
 
-    print(f"µs per reading ({len(CODES)} parameters, {ASSETS} assets), all rules quiet: one by one | on columns")
+    kinds = "70 % limits with a delay, 10 % each averages, rates, silence" if mixed else "limits"
+    print(f"µs per reading ({len(CODES)} parameters, {ASSETS} assets), all quiet ({kinds}): one by one | on columns")
     print(f"{'readings per commit':>20}" + "".join(f"{rules:>18,} rules" for rules in RULES))
-    memories = [Memory(0, 0, 0, "bench", book_of(rules)) for rules in RULES]
+    memories = [Memory(0, 0, 0, "bench", book_of(rules, mixed=mixed)) for rules in RULES]
     for size in BATCHES:
         entries = log_of(size, max(5, min(300, 20_000 // size)))
         cells = [[cost(memory, entries, few) for few in (10**9, -1)] for memory in memories]
         print(f"{size:>20,}" + "".join(f"{loop:>13.3f} | {columns:8.3f}" for loop, columns in cells))
+
+
+def waiting(timers: int = 10_000) -> None:
+    """Print what it costs that so many delays run at once, beside a judge that looks ten times a second."""
+    from techtrack.alerts.folding import judge
+    from techtrack.alerts.memory import Memory
+    from techtrack.alerts.ticking import run_out
+    from techtrack.telemetry.domain.reading import Batch, Kind, Origin
+    from techtrack.telemetry.store.base import LogEntry
+
+    memory = Memory(0, 0, 0, "bench", book_of(timers, delay=timedelta(minutes=10)))
+    assets = np.arange(ASSETS) + 1
+    now = 1_800_000_000_000_000
+    # All limits are crossed, spread over the ten minutes of the delay.
+    for part in range(10):
+        some = assets[assets % 10 == part]
+        batch = Batch(some, np.full(len(some), now + part * 60_000_000), {c: np.full(len(some), 150.0) for c in CODES})
+        judge([LogEntry(part + 1, Kind.READINGS, Origin.LIVE, batch)], memory, now + part * 60_000_000)
+    running = len(memory.timers)
+    began, seconds, ended = time.process_time(), 600, 0
+    for tick in range(seconds * 10):
+        ended += len(run_out(memory, now + 600_000_000 + tick * 100_000))
+    spent = time.process_time() - began
+    print(f"{running:,} delays that end within {seconds} s: {spent / seconds:.3%} of a core; {ended:,} ended")
+
+
+def sizes() -> None:
+    """Print the bytes that the judge keeps for each rule and series: quiet, and with windows and rates."""
+    from techtrack.alerts.memory import Memory
+
+    for mixed in (False, True):
+        memory = Memory(0, 0, 0, "bench", book_of(20_000, mixed=mixed))
+        columns = [
+            c for column in memory.book.columns.values() for c in (column.starts, column.rules, column.low, column.high)
+        ]
+        kept = [c for track in memory.tracks.values() for c in (track.awake, track.told, *track.columns().values())]
+        pairs = sum(len(column.rules) for column in memory.book.columns.values())
+        kind = "70 % limits with a delay, 10 % each averages, rates, silence" if mixed else "limits"
+        print(f"{sum(c.nbytes for c in (*columns, *kept)) / pairs:.0f} bytes for each rule and series ({kind})")
 
 
 def arrange_database(home: str) -> None:
@@ -190,12 +246,17 @@ def timed(step: Callable[[], bool]) -> float:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     with tempfile.TemporaryDirectory() as home:
         arrange_database(home)
-        looking()
+        for mixed in (False, True):
+            looking(mixed=mixed)
+            print()
+        waiting()
+        sizes()
+        print()
         ids = fill_database(5_000)
-        print(f"\nwork() in all, {ASSETS} assets, 5,000 rules, CPU")
+        print(f"work() in all, {ASSETS} assets, 5,000 rules, CPU")
         for size in (1, 100, 1_000, 5_000):
             working(ids, size, rounds=max(20, min(200, 100_000 // size)))
 

@@ -29,7 +29,7 @@ Body = Callable[[Load, int, int, Any], bytes]
 
 
 class TechTrack(System):
-    """One process with everything in it; on PostgreSQL the database server counts as a part."""
+    """One process with everything in it, or as many as the settings say; on PostgreSQL that server is a part of it."""
 
     name = "TechTrack"
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from benchmarks import client
-from benchmarks.bench import OURS, POSTGRES, SQLITE, Bench, Start
+from benchmarks.bench import IN_TWO, OURS, POSTGRES, SQLITE, Bench, Start
 from benchmarks.figures import Result, Run, at_least, at_most, interleaved, limit, number
 from benchmarks.load import BODY, PARAMETERS, Load, as_columns, make_load, whole_hour
 from benchmarks.peers.series import InfluxDB, VictoriaMetrics
@@ -58,9 +58,9 @@ def sent(system: System, requests: list[bytes], *, values: int, connections: int
 def ingest(bench: Bench) -> Result:
     """Bodies of 5,000 readings over four connections."""
     load = make_load(ticks=int(bench.pick(360, 720)), end=whole_hour(1), step=STEP)
-    starts = bench.starts(SQLITE, POSTGRES, VM, INFLUX, PlainRows.name, RowPerValue.name)
-    ours = [name for name in OURS if name in starts]
-    for name in ours:
+    starts = bench.starts(*OURS, *IN_TWO.values(), VM, INFLUX, PlainRows.name, RowPerValue.name)
+    ours = [name for name in (*OURS, *IN_TWO.values()) if name in starts]
+    for name in filter(OURS.__contains__, ours):
         starts[BY_COLUMNS.format(name)] = partial(_by_columns, bench, name)
     runs = _interleaved(bench, starts, load, body=BODY, connections=4)
     result = Result(
@@ -78,6 +78,7 @@ def ingest(bench: Bench) -> Result:
                 "TechTrack checks an ingest key's permission for every asset, judges 5,000 rules, compacts meanwhile; "
                 "the last column is what was not yet in chunks when the last answer came (it is folded, and counted)."
             ),
+            "2 processes: `techtrack up --processes 2`, one address, on as many cores as all others.",
             (
                 "CPU of the server with all its processes; whole life: until it rests after the last answer. "
                 "Client and "
@@ -90,7 +91,7 @@ def ingest(bench: Bench) -> Result:
             ),
         ],
     )
-    for name in (*ours, *map(BY_COLUMNS.format, ours)):
+    for name in (*ours, *(name for name in map(BY_COLUMNS.format, OURS) if name in starts)):
         run, vm, influx = runs.get(name, {}), runs.get(VM, {}), runs.get(INFLUX, {})
         result.bars += [
             at_least(f"{name}: values/s against {VM}", run.get("rate"), vm.get("rate"), times=1.5),

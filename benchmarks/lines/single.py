@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from benchmarks import client
-from benchmarks.bench import OURS, POSTGRES, SQLITE, Bench, Start
+from benchmarks.bench import IN_TWO, OURS, Bench, Start
 from benchmarks.figures import Result, Run, at_least, interleaved, limit, number, percentile
 from benchmarks.load import ASSETS, Load, make_load, whole_hour
 from benchmarks.peers.series import InfluxDB, VictoriaMetrics
@@ -33,7 +33,8 @@ def single(bench: Bench) -> Result:
     """Keep-alive connections, 8 and 64 of them, then 80 % of what was reached."""
     seconds = bench.pick(1.5, 4)
     load = make_load(ticks=int(bench.pick(40, 120)), end=whole_hour(1), step=timedelta(seconds=10))
-    starts = bench.starts(SQLITE, POSTGRES, VictoriaMetrics.name, InfluxDB.name, PlainRows.name, TutorialDRF.name)
+    peers = (VictoriaMetrics.name, InfluxDB.name, PlainRows.name, TutorialDRF.name)
+    starts = bench.starts(*OURS, *IN_TWO.values(), *peers)
     measures = {name: partial(_measure, start, bench, load, seconds) for name, start in starts.items()}
     slow = {PlainRows.name, TutorialDRF.name}
     runs = interleaved(measures, rounds=1 if bench.quick else 2, say=bench.say, once=slow)
@@ -41,7 +42,7 @@ def single(bench: Bench) -> Result:
     rows = [[name, *(number(run.get(figure)) for figure in names)] for name, run in runs.items()]
     rows += [[name, "not installed", *[""] * 6] for name in bench.missing]
     result = Result("single", "Single readings", SHOWN, rows)
-    for name in OURS:
+    for name in (*OURS, *(name for name in IN_TWO.values() if name in starts)):
         ours = runs.get(name, {})
         drf, influx = runs.get(TutorialDRF.name, {}).get("rate_64"), runs.get(InfluxDB.name, {}).get("rate_64")
         result.bars += [
