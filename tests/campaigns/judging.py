@@ -51,7 +51,7 @@ def key_of(feature: Feature) -> Key:
     kinds = {
         "Window": ("window", "width", "statistic", "least"),
         "Forecast": ("forecast", "width", "horizon"),
-        "Rate": ("rate", "over"),
+        "Rate": ("rate", "over", "per"),
         "Stuck": ("stuck", "tolerance"),
         "Gap": ("gap", "seconds", "times"),
         "Deviation": ("deviation", "learn", "mean", "stddev"),
@@ -149,6 +149,8 @@ def arrange(seed: int) -> list[Asset]:
         # Most are always on duty: a campaign is shorter than half an hour.
         duty = {} if number < SCHEDULED else {"schedule": None}
         factories.make_rule(assets=chosen, **proved(rule) | duty)
+    # Whatever was drawn: one rule that is seldom quiet.
+    factories.make_rule(parameter="t", conditions=[{"kind": "above", "limit": 78.0, "severity": "low"}])
     rulebook.turn_page()
     return assets
 

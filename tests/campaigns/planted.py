@@ -230,7 +230,7 @@ def findings_are_committed_before_the_cursor() -> Iterator[None]:
 
     def later(**how: Any) -> None:
         def move() -> None:
-            time.sleep(random.choice([0, 0.05]))
+            time.sleep(random.choice([0.05, 0.3]))
             with transaction.atomic():
                 advance(**how)
 
