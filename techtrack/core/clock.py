@@ -67,6 +67,11 @@ def iso_duration(duration: timedelta) -> str:
     return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
 
 
+def measured_duration(duration: timedelta) -> str:
+    """The same of what was measured, to the second: JSON Schema's durations (RFC 3339) know no parts of one."""
+    return iso_duration(timedelta(seconds=round(duration.total_seconds())))
+
+
 def read_duration(text: str) -> timedelta | None:
     """Read an ISO 8601 duration of weeks, or of days, hours, minutes and seconds; None for any other text."""
     found = _DURATION.fullmatch(text)

@@ -18,7 +18,7 @@ from techtrack.alerts.models import STATES, Alert
 from techtrack.core import clock
 from techtrack.core.api.fields import IsoDurationField, ObjectField
 from techtrack.core.api.filters import BIGGEST_ID, refuse_unknown_parameters
-from techtrack.core.clock import from_micros, iso_duration, isoformat
+from techtrack.core.clock import from_micros, isoformat, measured_duration
 
 _RULE: dict[str, Any] = {
     "id": drf.IntegerField(allow_null=True, help_text="null where the rule is gone"),
@@ -208,11 +208,11 @@ def _precedent(one: queries.Precedent) -> dict[str, Any]:
     return {
         **_brief(alert),
         "alike": one.alike,
-        "duration": iso_duration(lasted) if lasted is not None else None,
+        "duration": measured_duration(lasted) if lasted is not None else None,
         "occurrences": alert.occurrences,
         "acknowledged_by": alert.acknowledged_by_id,
         "acknowledged_by_name": alert.acknowledged_by.username if alert.acknowledged_by else None,
-        "acknowledged_after": iso_duration(taken - alert.raised_at) if taken else None,
+        "acknowledged_after": measured_duration(taken - alert.raised_at) if taken else None,
         "comments": [comment for comment in dict.fromkeys([alert.ack_comment, *one.comments]) if comment],
         "tasks": one.tasks,
     }

@@ -31,7 +31,7 @@ from techtrack.alerts.domain.kpi import (
 from techtrack.core import clock
 from techtrack.core.api.fields import IsoDurationField
 from techtrack.core.api.filters import BIGGEST_ID, moment, refuse_unknown_parameters
-from techtrack.core.clock import from_micros, iso_duration, isoformat, to_micros
+from techtrack.core.clock import from_micros, isoformat, measured_duration, to_micros
 from techtrack.core.errors import Invalid, NotFound
 
 WEEK, LONGEST = timedelta(days=7), timedelta(days=366)
@@ -347,4 +347,4 @@ def _problem(problem: Problem, names: _Names) -> dict[str, Any]:
 
 
 def _iso(micros: int | None) -> str | None:
-    return None if micros is None else iso_duration(timedelta(microseconds=micros))
+    return None if micros is None else measured_duration(timedelta(microseconds=micros))

@@ -15,7 +15,7 @@ from techtrack.alerts.domain.kpi import Measures
 from techtrack.alerts.domain.trial import Incident, Outcome, leads
 from techtrack.alerts.domain.tuning import Advice, Settings
 from techtrack.alerts.queries.lab import TOO_OFTEN, Baseline, Cell, Found, Preview, share_of
-from techtrack.core.clock import from_micros, iso_duration, isoformat
+from techtrack.core.clock import from_micros, iso_duration, isoformat, measured_duration
 
 MOST_EPISODES, MOST_EPISODES_IN_ALL = 200, 2000
 
@@ -152,7 +152,7 @@ def _cell(cell: Cell, preview: Preview) -> dict[str, Any]:
         "false_alarms": sum(one.false_alarms(preview.asked.incidents) for one in cell.outcomes)
         if preview.asked.incidents
         else None,
-        "added_delay": iso_duration(max(delay, timedelta(0))),
+        "added_delay": measured_duration(max(delay, timedelta(0))),
         "note": cell.note,
     }
 
@@ -189,8 +189,8 @@ def changes_of(settings: Settings) -> dict[str, Any]:
     """Return settings as a PATCH of the rule has them."""
     return {
         "deadband": settings.deadband,
-        "on_delay": _duration(settings.on_delay),
-        "off_delay": _duration(settings.off_delay),
+        "on_delay": _wire(timedelta(microseconds=settings.on_delay)),
+        "off_delay": _wire(timedelta(microseconds=settings.off_delay)),
     }
 
 
@@ -209,7 +209,7 @@ def _wire(value: timedelta | None) -> str | None:
 
 
 def _duration(micros: int) -> str:
-    return iso_duration(timedelta(microseconds=micros))
+    return measured_duration(timedelta(microseconds=micros))
 
 
 def _time(micros: int) -> str:
