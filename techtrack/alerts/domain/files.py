@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from techtrack.alerts.domain.condition import worst_first
-from techtrack.alerts.domain.rule import parse_rule
+from techtrack.alerts.domain.rule import CountShape, parse_rule
 from techtrack.alerts.domain.terms import parse_escalation
 from techtrack.alerts.domain.told import columns, duration_of
 from techtrack.core import params, plain_yaml
@@ -119,12 +119,6 @@ class _Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    n: int
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Silence:
     after: str
     policy: str = "alert"
@@ -178,7 +172,7 @@ class _Rule:
     deadband: Annotated[float, Meta(ge=0)] = 0.0
     on_delay: str = "PT0S"
     off_delay: str = "PT0S"
-    count: _Count | None = None
+    count: CountShape | None = None
     no_data: _Silence | None = None
     late_data: _Late = field(default_factory=_Late)
     schedule: _Schedule | None = None

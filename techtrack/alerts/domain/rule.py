@@ -103,7 +103,7 @@ class _Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
+class CountShape:
     """The shape of ``count``."""
 
     n: int
@@ -227,7 +227,7 @@ def _aggregate(raw: Any) -> Aggregate | None:
 def _count(raw: Any) -> tuple[int, int] | None:
     if raw is None:
         return None
-    count = params.build(_Count, raw, pointer="/count")
+    count = params.build(CountShape, raw, pointer="/count")
     if not 1 <= count.of <= MOST_COUNTED:
         raise Invalid(f"a number from 1 to {MOST_COUNTED} is expected", pointer="/count/of")
     if not 1 <= count.n <= count.of:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ class _Pane:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(ABC):
     """Collects what falls into a window and tells it when the window is over: at its end."""
 
     of: Feature
@@ -133,19 +134,20 @@ class Windows:
 
     # -- What differs ---------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _sums(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Return the names of what is summed."""
 
+    @abstractmethod
     def _terms(self, seconds: Floats, values: Floats) -> dict[str, Floats]:
         """Return what each sample adds to the sums; ``seconds`` since the window began, ``values`` above its first."""
-        raise NotImplementedError
 
     def _extremes(self) -> bool:
         return False
 
+    @abstractmethod
     def _value(self, pane: _Pane) -> tuple[Floats, Flags]:
         """Return the value of each window, and whether it has one."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
