@@ -24,7 +24,7 @@ ASSETS, CODES = 1_000, ("temperature", "pressure", "vibration", "humidity", "cur
 RULES = (1_000, 5_000, 20_000)
 BATCHES = (1, 10, 20, 40, 64, 100, 1_000, 5_000)
 HOT = [{"kind": "above", "limit": 100.0, "severity": "high"}]
-NEVER = {"kind": "no_data", "after": "P9999D"}
+NEVER = {"kind": "no_data", "after": "P3000D"}
 STUCK = {"kind": "flatline", "duration": "PT1H"}
 
 if TYPE_CHECKING:
