@@ -1,14 +1,16 @@
 """News between apps: facts are published by services and heard by what pipeline.py connects.
 
-*Together* listeners run inside the transaction of the cause and commit with it; *after* listeners
-run once it is committed, and may be lost in a crash, so they are only ever hints.
+*Together* listeners run inside the transaction of the cause and commit with it; those that are told *in one* hear
+of all facts of their type that are published at once. *After* listeners run once it is committed, and may be lost in
+a crash, so they are only ever hints.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,14 +19,22 @@ from django.db import transaction
 Listener = Callable[[Any], object]
 
 _together: dict[type, list[Listener]] = defaultdict(list)
+_in_one: dict[type, list[Callable[[Sequence[Any]], object]]] = defaultdict(list)
 _after: dict[type, list[Listener]] = defaultdict(list)
 _answers: dict[type, list[Callable[[Any], Iterable[str]]]] = defaultdict(list)
+# What a thread is about to tell in one.
+_publishing = threading.local()
 _log = logging.getLogger(__name__)
 
 
 def together(fact: type, *listeners: Listener) -> None:
     """Run ``listeners`` in the same transaction as the cause; if one fails, the cause fails too."""
     _together[fact].extend(listeners)
+
+
+def in_one(fact: type, *listeners: Callable[[Sequence[Any]], object]) -> None:
+    """Run ``listeners`` as ``together`` does, but behind those, and once for all facts that are published at once."""
+    _in_one[fact].extend(listeners)
 
 
 def after(fact: type, *listeners: Listener) -> None:
@@ -43,6 +53,33 @@ def publish(fact: object) -> None:
         listener(fact)
     for listener in _after[type(fact)]:
         transaction.on_commit(partial(_tell, listener, fact))
+    if not _in_one[type(fact)]:
+        return
+    waiting: list[object] | None = getattr(_publishing, "waiting", None)
+    if waiting is None:
+        _tell_in_one([fact])
+    else:
+        waiting.append(fact)
+
+
+def publish_all(facts: Iterable[object]) -> None:
+    """Publish several facts, in order, at once."""
+    _publishing.waiting = waiting = list[object]()
+    try:
+        for fact in facts:
+            publish(fact)
+    finally:
+        _publishing.waiting = None
+    _tell_in_one(waiting)
+
+
+def _tell_in_one(facts: Iterable[object]) -> None:
+    by_type: dict[type, list[object]] = defaultdict(list)
+    for fact in facts:
+        by_type[type(fact)].append(fact)
+    for kind, some in by_type.items():
+        for listener in _in_one[kind]:
+            listener(some)
 
 
 def ask(question: object) -> list[str]:

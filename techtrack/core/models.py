@@ -67,6 +67,14 @@ class Head(models.Model):
     INSERT INTO core_head (name, last) VALUES (%s, 1)
     ON CONFLICT (name) DO UPDATE SET last = core_head.last + 1 RETURNING last
     """
+    _TAKE_MANY = """
+    INSERT INTO core_head (name, last) VALUES (%s, %s)
+    ON CONFLICT (name) DO UPDATE SET last = core_head.last + excluded.last RETURNING last
+    """
+    _HOLD = """
+    INSERT INTO core_head (name, last) VALUES (%s, 0)
+    ON CONFLICT (name) DO UPDATE SET last = core_head.last RETURNING last
+    """
     name = models.CharField(max_length=64, primary_key=True)
     last = models.BigIntegerField(default=0)
 
@@ -75,6 +83,24 @@ class Head(models.Model):
         """Return the next number of ``name``; call it inside a transaction, as late as possible."""
         with connection.cursor() as cursor:
             cursor.execute(cls.TAKE, [name])
+            return int(cursor.fetchone()[0])
+
+    @classmethod
+    def take_many(cls, name: str, count: int) -> range:
+        """Return the next ``count`` numbers of ``name``, as ``take`` does."""
+        with connection.cursor() as cursor:
+            cursor.execute(cls._TAKE_MANY, [name, count])
+            last = int(cursor.fetchone()[0])
+        return range(last - count + 1, last + 1)
+
+    @classmethod
+    def hold(cls, name: str) -> int:
+        """Return the last number given out, and let nobody take the next before this transaction ends.
+
+        What those have committed who took numbers before is visible then.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(cls._HOLD, [name])
             return int(cursor.fetchone()[0])
 
     @classmethod

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -35,7 +35,7 @@ def build(cls: type[T], data: Any, *, pointer: str = "") -> T:
     try:
         return msgspec.convert(dict(data), cls)
     except msgspec.ValidationError as error:
-        raise _translated(error, pointer) from error
+        raise _translated(error, pointer, cls) from error
 
 
 def describe(cls: type) -> dict[str, Any]:
@@ -54,13 +54,43 @@ def _fault(pointer: str, name: str, code: str, detail: str) -> Invalid:
     return Invalid(detail, faults=[fault])
 
 
-def _translated(error: msgspec.ValidationError, pointer: str) -> Invalid:
+def _translated(error: msgspec.ValidationError, pointer: str, cls: type) -> Invalid:
     message = str(error)
     match = _PATH.search(message)
+    words: Sequence[object] = ()
     if match:
         message = message[: match.start()]
+        # Of a field that takes one of several words.
+        words = get_args(get_type_hints(cls).get(match["path"].strip(".")))
         path = match["path"].replace("[", ".").replace("]", "").replace(".", "/")
         pointer = f"{pointer}{path}"
     elif missing := re.search(r"missing required field `(\w+)`", message):
         pointer = f"{pointer}/{missing[1]}"
-    return Invalid(message, faults=[Fault(pointer, "invalid", message)])
+    told = _plain(message, words)
+    return Invalid(told, faults=[Fault(pointer, "invalid", told)])
+
+
+# The library's names of types, as people say them.
+_TYPES = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "a text",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "duration": "a duration such as PT5M",
+    "null": "null",
+}
+
+
+def _plain(message: str, words: Sequence[object]) -> str:
+    """Say in plain words what was expected: ``Expected `float | object`, got `str``` is for programmers."""
+    if message.startswith("Invalid enum value") and words and all(isinstance(word, str) for word in words):
+        return f"choose one of {', '.join(map(str, words))}"
+    if message == "Invalid ISO8601 duration":
+        return "a duration such as PT5M is expected"
+    found = re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", message)
+    if not found:
+        return message
+    wanted, got = (" or ".join(_TYPES.get(name, name) for name in side.split(" | ")) for side in found.groups())
+    return f"{wanted} is expected, not {got}"

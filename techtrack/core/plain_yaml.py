@@ -53,8 +53,13 @@ def load(text: str) -> Any:
     try:
         root = yaml.compose(text, Loader=_Loader)
         return None if root is None else _plain(root, set())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        told = ", ".join(filter(None, (error.context, error.problem)))
+        raise NotPlain(f"{where}this is no YAML: {told}") from error
     except yaml.YAMLError as error:
-        raise NotPlain(" ".join(str(error).split())) from error
+        raise NotPlain(f"this is no YAML: {str(error).splitlines()[0]}") from error
     except RecursionError as error:
         raise NotPlain("it is nested too deeply") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from django.db.models import Model, QuerySet
 from drf_spectacular.types import OpenApiTypes
@@ -69,6 +69,30 @@ class IsoDurationField(serializers.DurationField):
 
     def to_representation(self, value: timedelta) -> str:
         return iso_duration(value)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of several words; the refusal lists them."""
+
+    default_error_messages = {"invalid_choice": "Choose one of {choices}."}
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        super().fail(key, choices=", ".join(map(str, self.choices)), **kwargs)
+
+
+CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
+
+
+class CodeField(serializers.RegexField):
+    """The code of a parameter."""
+
+    default_error_messages = {
+        "invalid": "A code such as spindle_temperature is expected: a small letter, then at most 63 small letters, "
+        "digits and underscores."
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(CODE, **kwargs)
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)

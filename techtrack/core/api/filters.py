@@ -9,6 +9,7 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import F, OrderBy, QuerySet
 from django.http import QueryDict
 from django_filters.rest_framework import DjangoFilterBackend
@@ -126,14 +127,27 @@ class Filters(DjangoFilterBackend):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
         faults = [
-            Fault(f"?{name}", error.code or Invalid.code, " ".join(error.messages))
+            Fault(
+                f"?{name}", found[0].code or Invalid.code, f"{name}: {_expected(filterset.form.fields[name], found[0])}"
+            )
             for name, found in filterset.errors.as_data().items()
-            for error in found
         ]
         if faults:
-            raise Invalid("; ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in faults[:3]), faults=faults)
+            raise Invalid("; ".join(fault.detail for fault in faults[:3]), faults=faults)
         rows: QuerySet = filterset.qs
         return rows
+
+
+def _expected(field: forms.Field, error: ValidationError) -> str:
+    """Say what would have been right, in the words of the house."""
+    if isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        return f"choose one of {', '.join(str(value) for value, _ in choices if value)}"
+    if isinstance(field, forms.DecimalField):
+        return f"a {'whole number, not negative,' if field.decimal_places == 0 else 'number'} is expected"
+    if isinstance(field, forms.DateTimeField) and error.code == "invalid":
+        return "a time such as 2026-11-21T10:00:00Z is expected"
+    return " ".join(error.messages)
 
 
 class MomentFilter(django_filters.IsoDateTimeFilter):

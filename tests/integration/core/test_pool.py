@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 from tests import servers
 
 # Beside pages and API: the fast door, its writer, quick reads, the hub, loops, senders, what sockets ask for.
-BESIDE = 4 + 1 + 4 + 1 + 7 + 8 + 5
+BESIDE = 4 + 1 + 4 + 1 + 14 + 8 + 5
 
 
 @pytest.mark.skipif(not servers.on_postgres(), reason="SQLite has a connection for each thread")
