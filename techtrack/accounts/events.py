@@ -13,6 +13,13 @@ class SiteZoneChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteDeleting:
+    """A site is about to go, in this transaction: remove what you keep of it, and tell of that."""
+
+    site_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserDeleting:
     """A person's account is about to go, in this transaction: part what is that person's from what others need."""
 

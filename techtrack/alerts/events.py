@@ -59,7 +59,7 @@ class AlertChanged:
 
 @dataclass(frozen=True, slots=True)
 class AssetHealthChanged:
-    """The worst open severity of an asset is now ``worst`` (None: no open alert)."""
+    """The worst severity among the alerts of an asset that ask for somebody is now ``worst`` (None: none does)."""
 
     asset_id: int
     worst: str | None
@@ -67,10 +67,14 @@ class AssetHealthChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReadingsJudged:
-    """The judge has passed a stretch of the log; ``newest`` is the newest event time (µs) per asset in it."""
+    """The judge has passed a stretch of the log; ``newest`` is the newest event time (µs) per asset in it.
+
+    ``ahead`` says by how much (µs) the clocks of some are ahead; of these, ``newest`` is when it came.
+    """
 
     position: int
     newest: dict[int, int] = field(default_factory=dict)
+    ahead: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
+from techtrack.alerts.domain.clocks import set_right
 from techtrack.alerts.domain.lifecycle import Change, Look, State, Transition, step
+from techtrack.alerts.domain.rule import Watch
 from techtrack.alerts.memory import Key, Late, Memory
 from techtrack.alerts.recording import Finding
 from techtrack.alerts.rulebook import Entry
@@ -13,7 +14,6 @@ from techtrack.alerts.screening import Sample, Touched, screened
 from techtrack.telemetry.domain.reading import Kind
 from techtrack.telemetry.store.base import LogEntry
 
-_log = logging.getLogger(__name__)
 # A finding, and the position of the entry that brought it.
 Found = tuple[int, Finding]
 # Looks of a rule at an asset: turn, time, feature, value.
@@ -25,10 +25,20 @@ def judge(entries: Sequence[LogEntry], memory: Memory, plant_now: int) -> list[F
     if not entries:
         return []
     memory.position = entries[-1].position
-    touched = screened([entry for entry in entries if entry.kind is Kind.READINGS], memory, plant_now)
+    touched = screened(_in_time([entry for entry in entries if entry.kind is Kind.READINGS], memory), memory, plant_now)
     found = fold(touched, memory, plant_now)
     # Stable: within an entry and asset the order of features and rules stays.
     return [finding for _, finding in sorted(found, key=lambda one: (one[0], one[1].asset_id))]
+
+
+def _in_time(entries: Sequence[LogEntry], memory: Memory) -> list[LogEntry]:
+    """Set right what clocks that are ahead have sent, and note whose they are."""
+    found = []
+    for entry in entries:
+        right, ahead = set_right(entry)
+        memory.sightings.note_clocks(entry.batch.assets, ahead)
+        found.append(right)
+    return found
 
 
 def fold(touched: Iterable[Touched], memory: Memory, plant_now: int) -> list[Found]:
@@ -39,7 +49,7 @@ def fold(touched: Iterable[Touched], memory: Memory, plant_now: int) -> list[Fou
         asset = int(memory.book.columns[one.feature].panel.assets[one.row])
         for entry in memory.book.at(one.feature, one.row):
             if one.late or (entry.rule_id, asset) in memory.late:
-                found += _step_late(entry, asset, one, memory)
+                found += _settle_late(entry, asset, one, memory)
             if not one.samples or not _stirs(entry, asset, one, memory):
                 continue
             place = entry.watch.features.index(one.feature)
@@ -55,17 +65,15 @@ def fold(touched: Iterable[Touched], memory: Memory, plant_now: int) -> list[Fou
 
 def settle_state(entry: Entry, asset: int, looks: Iterable[tuple[int, Look]], memory: Memory) -> list[Found]:
     """Step a rule with an asset through looks, each with the position that brought it."""
-    if entry.rule_id in memory.broken:
+    if entry.rule_id in memory.faults:
         return []
     state, found = memory.states.get((entry.rule_id, asset), State()), []
     try:
         for turn, look in looks:
             state, transitions = step(state, look, entry.watch)
             found += [(turn, Finding(entry, asset, transition)) for transition in transitions]
-    except Exception:  # noqa: BLE001
-        # Such as a mistake of a plug-in: the log is read in order, so one rule would stop the judge for all, for ever.
-        _log.exception("rule %s fails at asset %s and is not judged until rules change", entry.rule_id, asset)
-        memory.broken.add(entry.rule_id)
+    except Exception as error:  # noqa: BLE001 - such as a mistake of a plug-in
+        memory.end_rule(entry, asset, error)
         return []
     memory.put(entry, asset, state)
     return found
@@ -105,13 +113,20 @@ def _joined(looks: Looks) -> Iterator[tuple[int, Look]]:
 # -- What comes late ------------------------------------------------------------------------------------------
 
 
-def _step_late(entry: Entry, asset: int, one: Touched, memory: Memory) -> list[Found]:
-    """Judge what comes late beside what is current: it may tell of an episode that is over, and of nothing else.
+def _settle_late(entry: Entry, asset: int, one: Touched, memory: Memory) -> list[Found]:
+    if entry.rule_id in memory.faults:
+        return []
+    try:
+        return _step_late(entry, asset, one, memory)
+    except Exception as error:  # noqa: BLE001 - as above
+        memory.end_rule(entry, asset, error)
+        return []
 
-    Only rules that look at readings of one parameter as they are can: windows and rates have gone on.
-    """
-    watch, key = entry.watch, (entry.rule_id, asset)
-    if not watch.late or len(watch.features) > 1 or watch.features[0].of is not None:
+
+def _step_late(entry: Entry, asset: int, one: Touched, memory: Memory) -> list[Found]:
+    """Judge what comes late beside what is current: it may tell of an episode that is over, and of nothing else."""
+    watch, key = entry.late, (entry.rule_id, asset)
+    if watch is None or one.feature != watch.features[0]:
         return []
     newest, late = one.seen, memory.late.get(key)
     found: list[Found] = []
@@ -126,7 +141,7 @@ def _step_late(entry: Entry, asset: int, one: Touched, memory: Memory) -> list[F
         if current:
             newest = sample.at
         else:
-            late, more = _look_late(entry, asset, late or Late(), sample)
+            late, more = _look_late(entry, watch, asset, late or Late(), sample)
             found += more
     if late is not None and late.state.asleep:
         late = None
@@ -134,8 +149,8 @@ def _step_late(entry: Entry, asset: int, one: Touched, memory: Memory) -> list[F
     return found
 
 
-def _look_late(entry: Entry, asset: int, late: Late, sample: Sample) -> tuple[Late, list[Found]]:
-    state, transitions = step(late.state, Look(sample.at, {0: sample.value}), entry.watch)
+def _look_late(entry: Entry, watch: Watch, asset: int, late: Late, sample: Sample) -> tuple[Late, list[Found]]:
+    state, transitions = step(late.state, Look(sample.at, {0: sample.value}), watch)
     raised, found = late.raised, []
     for transition in transitions:
         if transition.change is Change.RAISED:

@@ -39,6 +39,7 @@ class Judge:
     def __init__(self) -> None:
         self._memory: Memory | None = None
         self._book = RuleBook()
+        self._tried = -1
 
     def work(self) -> bool:
         """Judge what has come since last time; True when there may be more."""
@@ -56,7 +57,8 @@ class Judge:
     def _work(self, now: datetime, plant_now: datetime) -> bool:
         if self._memory is None:
             self._turn_to_current_page()
-            self._memory = recall(NAME, COMMITS, self._book, now=now)
+            # What has failed is tried once more where rules have changed, or the process has just begun.
+            self._memory = recall(NAME, COMMITS, self._book, now=now, afresh=self._tried != self._book.generation)
         memory = self._memory
         entries, more = page(memory.position)
         if not entries and Head.current(COMMITS) != memory.number:
@@ -66,7 +68,10 @@ class Judge:
         self._turn_to_current_page()
         if memory.book is not self._book:
             memory.adopt(self._book)
-        findings = judge(entries, memory, to_micros(plant_now)) + run_out(memory, to_micros(plant_now))
+        self._tried = self._book.generation
+        # Until all is read its clock stands at what it has read last: the rest may say that nothing was silent.
+        as_of = min(to_micros(plant_now), entries[-1].received) if more else to_micros(plant_now)
+        findings = judge(entries, memory, as_of) + run_out(memory, as_of)
         if entries or memory.unsaved(now):
             self._commit(memory, findings, now)
         return more
@@ -84,9 +89,9 @@ class Judge:
             for (rule_id, asset_id), state in memory.dropped.items():
                 at = max(clock.plant_now(), clock.from_micros(state.seen))
                 facts += withdraw(rule_id=rule_id, asset_id=asset_id, at=at, now=now)
-            facts.append(ReadingsJudged(position=memory.position, newest=memory.save(now=now)))
-            for fact in sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)):
-                events.publish(fact)
+            newest = memory.save(now=now)
+            facts.append(ReadingsJudged(memory.position, newest, memory.sightings.ahead(newest)))
+            events.publish_all(sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)))
             telemetry_services.advance(consumer=NAME, passed=memory.committed, to=memory.position)
             if Head.take(COMMITS) != memory.number + 1:
                 raise Overtaken("another judge was faster")

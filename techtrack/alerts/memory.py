@@ -8,23 +8,23 @@ changes with every sample is saved as one blob now and then; the next start fold
 from __future__ import annotations
 
 import heapq
+import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from techtrack.alerts.domain.blocks import Block
-from techtrack.alerts.domain.features.base import FOREVER, NEVER, Columns, Feature, Samples, chain, finite
-from techtrack.alerts.domain.features.changes import Gap
-from techtrack.alerts.domain.features.windows import Windows
+from techtrack.alerts.domain.features.base import FOREVER, Bounds, Feature
 from techtrack.alerts.domain.lifecycle import Phase, State, due
 from techtrack.alerts.domain.remembering import Known, Standing, encode
 from techtrack.alerts.domain.rule import Watch
-from techtrack.alerts.domain.series import Column, Ints
 from techtrack.alerts.domain.sightings import Sightings
-from techtrack.alerts.models import JudgeMemory, RuleState
+from techtrack.alerts.domain.tracks import Track, Waiting, common_bounds
+from techtrack.alerts.models import JudgeMemory, RuleFault, RuleState
 from techtrack.alerts.rulebook import Entry, RuleBook
 from techtrack.telemetry import services as telemetry_services
 
@@ -34,63 +34,7 @@ COMMITS = "judge:commits"
 # The consumer of the log that holds back what a restarted judge will read again.
 HELD = "judge:memory"
 SAVED_EVERY = timedelta(seconds=10)
-
-
-@dataclass(slots=True)
-class Track:
-    """Of each row of a feature's column (one more for all others) what the judge knows; times in µs.
-
-    ``seen``: the newest reading; ``awake``: how many rules have a state; ``links``: what the feature is made of, with
-    what each remembers; ``lag``: how late readings use to be; ``told``: the reading after which silence was told.
-    ``rings``: when a clock must look again.
-    """
-
-    seen: Ints
-    awake: npt.NDArray[np.int16]
-    links: list[tuple[Feature, Columns]]
-    lag: Ints
-    told: Ints
-    rings: int = FOREVER
-
-    @classmethod
-    def of(cls, feature: Feature, column: Column) -> Track:
-        """Know nothing yet."""
-        rows = len(column.panel) + 1
-        links = [(link, link.blank(rows)) for link in chain(feature)[1:]]
-        return cls(
-            np.full(rows, NEVER), np.zeros(rows, np.int16), links, np.zeros(rows, np.int64), np.full(rows, NEVER)
-        )
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def feed(self, samples: Samples, *, first: int = 0) -> Samples:
-        """Lead readings, or from link ``first`` on what it gives, through all that the feature is made of."""
-        for link, columns in self.links[first:]:
-            samples = link.feed(columns, finite(samples))
-        return finite(samples)
-
-    def set_clock(self) -> None:
-        """Find out when something may end although nothing comes."""
-        if not self.links:
-            return
-        link, columns = self.links[0]
-        if isinstance(link, Gap):
-            lapses = np.where(self.told == columns["at"], FOREVER, link.lapses(columns))
-            self.rings = int((lapses + np.where(lapses == FOREVER, 0, self.lag))[:-1].min(initial=FOREVER))
-        elif isinstance(link, Windows):
-            self.rings = int((link.ends(columns) + self.lag)[:-1].min(initial=FOREVER))
-
-    def columns(self) -> Columns:
-        """Return what must survive, by name."""
-        found: Columns = {"seen": self.seen[:-1], "lag": self.lag[:-1]}
-        for place, (_, columns) in enumerate(self.links):
-            found |= {f"{place}.{name}": column[:-1] for name, column in columns.items()}
-        return found
-
-    def take(self, known: Columns, mine: npt.NDArray[np.intp], theirs: npt.NDArray[np.intp]) -> None:
-        """Take over what is known of the same assets: rows ``mine`` are rows ``theirs`` of ``known``."""
-        for name, column in self.columns().items():
-            if name in known:
-                column[mine] = known[name][theirs]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -106,8 +50,9 @@ class Memory:
     """States by (rule, asset) of what is not asleep; ``position`` runs ahead of ``committed`` until the commit.
 
     ``lags`` says how late (µs) the samples of a waiting series arrive: its delays run by a clock that is so much
-    behind. ``broken`` are rules that failed. ``written`` has a row in the database, ``changed`` is to be written,
-    ``dropped`` to be deleted.
+    behind. ``faults`` says of rules that failed why, ``told_faults`` what the database says. ``waiting`` is what
+    features derived of a parameter are not fed yet, since it lies within its ``bounds``. ``written`` has a row in the
+    database, ``changed`` is to be written, ``dropped`` to be deleted.
     """
 
     position: int
@@ -122,18 +67,48 @@ class Memory:
     lags: dict[Key, int] = field(default_factory=dict)
     timers: list[tuple[int, Key]] = field(default_factory=list)
     wound: dict[Key, int] = field(default_factory=dict)
-    broken: set[int] = field(default_factory=set)
+    faults: dict[int, str] = field(default_factory=dict)
+    told_faults: dict[int, str] = field(default_factory=dict)
     written: set[Key] = field(default_factory=set)
     changed: dict[Key, State] = field(default_factory=dict)
     dropped: dict[Key, State] = field(default_factory=dict)
     saved_at: datetime | None = None
     saved_position: int = 0
     sightings: Sightings = field(init=False)
+    waiting: Waiting = field(default_factory=Waiting)
+    bounds: dict[str, Bounds] = field(default_factory=dict)
+    restless: dict[str, list[Feature]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Lay out the columns of the book."""
-        self.tracks = {feature: Track.of(feature, column) for feature, column in self.book.columns.items()}
+        self._lay_out()
         self.sightings = Sightings(self.book.assets)
+
+    def _lay_out(self) -> None:
+        self.tracks = {
+            feature: Track.of(feature, column, partial(self._end_feature, feature))
+            for feature, column in self.book.columns.items()
+        }
+
+    # -- What fails --------------------------------------------------------------------------------------------
+
+    @property
+    def not_judged(self) -> dict[int, str]:
+        """The rules that are not judged, and why."""
+        return {**self.book.faults, **self.faults}
+
+    def end_rule(self, entry: Entry, asset: int, error: Exception) -> None:
+        """Judge a rule no more until rules change: the log is read in order, and it would stop the judge for all."""
+        self._note_fault([entry.rule_id], f"fails at asset {asset}", error)
+
+    def _end_feature(self, feature: Feature, error: Exception) -> None:
+        places = set(self.book.columns[feature].rules.tolist())
+        self._note_fault((self.book.entries[place].rule_id for place in places), f"{feature!r} fails", error)
+
+    def _note_fault(self, rules: Iterable[int], what: str, error: Exception) -> None:
+        for rule in sorted({*rules} - self.faults.keys()):
+            _log.error("rule %s %s and is not judged until rules change", rule, what, exc_info=error)
+            self.faults[rule] = f"{what}: {type(error).__name__}: {error}"
 
     # -- While it runs ------------------------------------------------------------------------------------------
 
@@ -185,18 +160,38 @@ class Memory:
             for feature in entry.watch.features:
                 row = self.book.columns[feature].panel.row(asset)
                 self.tracks[feature].awake[row] -= less
+                if feature.code in self.bounds:
+                    self.bounds[feature.code].void(self.book.columns[feature].panel.places[row : row + 1])
 
     def note(self, block: Block) -> None:
         """Note when assets were seen."""
         order, rows = block.in_time(None), block.rows(self.book.assets)
         self.sightings.note(block.assets[order], rows[order], block.times[order])
 
+    def bind(self, code: str) -> None:
+        """Note where readings of a parameter may lie and wait."""
+        columns = self.book.columns
+        tracks = {feature: self.tracks[feature] for feature in self.book.derived[code]}
+        self.restless[code] = [feature for feature, track in tracks.items() if track.bounds is None]
+        self.bounds[code] = common_bounds(self.book.assets, [(columns[one], track) for one, track in tracks.items()])
+
+    def settle_features(self) -> None:
+        """Feed what waits. Nothing can come of it: it was let wait for that."""
+        for feature, track in self.tracks.items():
+            if feature.of is not None and track.fed < self.waiting.last:
+                track.catch_up(feature.code, self.book.columns[feature], self.waiting)
+        self.waiting.clear()
+        for code in self.bounds:
+            self.bind(code)
+
     def adopt(self, book: RuleBook) -> None:
         """Go on with another book: what it does not watch is dropped; what it watches as before goes on as it was."""
+        self.settle_features()
         last, tracks = self.book, self.tracks
         self.book = book
-        self.broken.clear()
-        self.tracks = {feature: Track.of(feature, column) for feature, column in book.columns.items()}
+        if book is not last:
+            self.faults.clear()
+        self._lay_out()
         for feature, track in self.tracks.items():
             if feature in last.columns:
                 rows = last.columns[feature].panel.find(book.columns[feature].panel.assets)
@@ -212,7 +207,7 @@ class Memory:
 
     def settle_states(self) -> None:
         """Count anew which rows are awake, and set all clocks."""
-        self.timers, self.wound = [], {}
+        self.timers, self.wound, self.bounds = [], {}, {}
         for track in self.tracks.values():
             track.awake[:] = 0
             track.set_clock()
@@ -260,7 +255,8 @@ class Memory:
     def unsaved(self, now: datetime) -> bool:
         """Tell whether something waits to be written although nothing new has come."""
         late = self.saved_at is None or (self.saved_position < self.committed and self._is_due(now))
-        return bool(self.changed or self.dropped or late or self.sightings.due(now))
+        changed = self.changed or self.dropped or self.not_judged != self.told_faults
+        return bool(changed or late or self.sightings.due(now))
 
     def save(self, *, now: datetime) -> dict[int, int]:
         """Write what changed, in the caller's transaction; return the assets to tell of, with their newest times."""
@@ -275,6 +271,7 @@ class Memory:
             unique_fields=["rule", "asset"],
             update_fields=["phase", "since", "seen", "clause", "value", "lag", "made_of"],
         )
+        self._save_faults(now)
         if not self._is_due(now):
             return self.sightings.due(now)
         defaults = {"position": self.position, "seen": encode(self._known())}
@@ -291,7 +288,18 @@ class Memory:
         self.written -= self.dropped.keys()
         self.changed.clear()
         self.dropped.clear()
+        self.told_faults = self.not_judged
         self.sightings.settle(now)
+
+    def _save_faults(self, now: datetime) -> None:
+        faults = self.not_judged
+        if faults == self.told_faults:
+            return
+        RuleFault.objects.exclude(pk__in=faults).delete()
+        new = {pk: detail for pk, detail in faults.items() if self.told_faults.get(pk) != detail}
+        rows = [RuleFault(rule_id=pk, detail=detail, since=now) for pk, detail in new.items()]
+        fields = ["detail", "since"]
+        RuleFault.objects.bulk_create(rows, update_conflicts=True, unique_fields=["rule"], update_fields=fields)
 
     def _is_due(self, now: datetime) -> bool:
         # Saved in the future is: before the clock was set back.
@@ -305,6 +313,7 @@ class Memory:
         self.dropped[key] = state
 
     def _known(self) -> Known:
+        self.settle_features()
         columns = {}
         for feature, column in self.book.columns.items():
             columns[repr(feature)] = {"assets": column.panel.assets, **self.tracks[feature].columns()}

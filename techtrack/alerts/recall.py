@@ -12,7 +12,7 @@ from techtrack.alerts.domain.lifecycle import Phase, State
 from techtrack.alerts.domain.remembering import CorruptMemory, Known, decode
 from techtrack.alerts.folding import judge
 from techtrack.alerts.memory import HELD, Key, Late, Memory, state_of
-from techtrack.alerts.models import JudgeMemory, RuleState
+from techtrack.alerts.models import JudgeMemory, RuleFault, RuleState
 from techtrack.alerts.rulebook import RuleBook
 from techtrack.core.models import Head
 from techtrack.telemetry import queries as telemetry
@@ -25,12 +25,14 @@ _FIRST, _MOST = 4, 50
 _log = logging.getLogger(__name__)
 
 
-def recall(consumer: str, commits: str, book: RuleBook, *, now: datetime) -> Memory:
-    """Read everything as of the committed cursor of ``consumer``."""
+def recall(consumer: str, commits: str, book: RuleBook, *, now: datetime, afresh: bool = True) -> Memory:
+    """Read everything as of the committed cursor of ``consumer``; ``afresh``: rules that failed are tried again."""
     # The number first: if a commit slips in between, the number tells, and all is read again.
     number = Head.current(commits)
     position = telemetry_services.begin(consumer=consumer)
     memory = Memory(position, position, number, commits, book, telemetry_services.begin(consumer=HELD))
+    memory.told_faults = dict(RuleFault.objects.values_list("rule_id", "detail"))
+    memory.faults = {} if afresh else {pk: why for pk, why in memory.told_faults.items() if pk not in book.faults}
     blob = JudgeMemory.objects.filter(name=commits).first()
     if blob is not None:
         _lay_out(_decoded(blob), memory)
@@ -99,8 +101,13 @@ def _hold(memory: Memory, position: int) -> None:
 
 def _catch_up(memory: Memory, after: int) -> None:
     """Fold the log from the blob's position up to the cursor once more; what is found was recorded before."""
+    lags = {feature: track.lag.copy() for feature, track in memory.tracks.items()}
     for entries in _pages(after, memory.committed):
         judge(entries, memory, 0)
+    memory.settle_features()
+    for feature, lag in lags.items():
+        # How late they came these readings no longer tell: taken for timely, those to come would be missed too soon.
+        memory.tracks[feature].lag = lag
     memory.position = memory.committed
     memory.changed.clear()
 

@@ -23,6 +23,7 @@ from techtrack.core.clock import from_micros
 
 PUT_ASIDE = ("shelved_until", "shelved_by_id", "shelve_reason")
 TAKEN_OUT = ("out_of_service_until", "out_of_service_by_id", "out_of_service_reason")
+UNWATCHED = "the rule no longer watches this"
 # What findings change of an alert.
 WRITTEN = (
     "severity",
@@ -76,8 +77,10 @@ def hold_rules(findings: Iterable[Finding], *, others: Iterable[tuple[int, int]]
 
     Whoever deletes a rule locks it before its alerts, so the judge does: at its commit, where the foreign keys
     are checked, it would wait for the rule while others wait for its alerts. ``others`` are (rule, asset) to
-    withdraw, whose rules may be gone. Then the alerts, in the order in which people who act on many take them.
+    withdraw, whose rules may be gone. Then the alerts, in the order in which people who act on many take them: those
+    that are open, and those that may be taken up again.
     """
+    findings = list(findings)
     found = {(finding.entry.rule_id, finding.asset_id) for finding in findings}
     needed = {rule_id for rule_id, _ in found}
     pairs = found | set(others)
@@ -87,9 +90,16 @@ def hold_rules(findings: Iterable[Finding], *, others: Iterable[tuple[int, int]]
     rows = Rule.objects.select_for_update(no_key=True).filter(pk__in=rules).order_by("pk")
     there = set(rows.values_list("pk", flat=True))
     if connection.features.has_select_for_update:
-        alerts = Alert.objects.select_for_update(no_key=True).filter(rule__in=rules, asset__in=assets, is_open=True)
-        list(alerts.order_by("pk").values_list("pk"))
+        alerts = Alert.objects.select_for_update(no_key=True).filter(rule__in=rules, asset__in=assets)
+        list(alerts.filter(_may_go_on(findings)).order_by("pk").values_list("pk"))
     return needed <= there
+
+
+def _may_go_on(findings: Iterable[Finding]) -> Q:
+    """Tell which alerts findings may be laid on: open ones, and ones that returned a moment ago."""
+    raised = [finding for finding in findings if finding.transition.change is Change.RAISED]
+    begins = [finding.at - window for finding in raised if (window := finding.entry.terms.reraise_window)]
+    return Q(is_open=True) | Q(late=False, returned_at__gte=min(begins)) if begins else Q(is_open=True)
 
 
 def record(findings: Sequence[Finding], *, now: datetime, position: int | None = None) -> list[object]:
@@ -134,8 +144,8 @@ def _episodes(findings: Sequence[Finding], asset: Asset, now: datetime, position
 
 
 def _last(finding: Finding) -> Alert | None:
-    """Return the open alert of the identity, else its newest; locked, so that what is laid on it is what is written."""
-    rows = Alert.objects.select_for_update(no_key=True).filter(
+    """Return the open alert of the identity, else its newest; if it may go on it is held already."""
+    rows = Alert.objects.filter(
         rule=finding.entry.rule_id, asset=finding.asset_id, parameter=finding.entry.parameter, late=False
     )
     return rows.order_by("-is_open", "-raised_at", "-pk").first()
@@ -269,7 +279,7 @@ def _record_past(finding: Finding, asset: Asset, now: datetime, position: int | 
     return [_changed(alert, asset, Change.RETURNED.value)]
 
 
-def withdraw(*, rule_id: int, asset_id: int, at: datetime, now: datetime) -> list[object]:
+def withdraw(*, rule_id: int, asset_id: int, at: datetime, now: datetime, why: str = UNWATCHED) -> list[object]:
     """Return the active alerts of a rule that no longer watches an asset, or not this parameter; gives the facts."""
     facts: list[object] = []
     rows = Alert.objects.select_for_update(of=("self",), no_key=True).select_related("asset")
@@ -279,7 +289,7 @@ def withdraw(*, rule_id: int, asset_id: int, at: datetime, now: datetime) -> lis
         _return(alert, at, latching=False)
         _update(alert, now)
         event = AlertEvent(alert=alert, at=at, recorded_at=now, kind=Change.RETURNED.value)
-        event.before, event.after, event.comment = before, alert.state, "the rule no longer watches this"
+        event.before, event.after, event.comment = before, alert.state, why
         AlertEvent.objects.bulk_create([event])
         facts += [
             _returned(alert, alert.asset, at),

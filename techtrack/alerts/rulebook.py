@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -9,16 +10,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast, Coalesce
 
-from techtrack.alerts.domain.condition import Circumstances, Unlimited
+from techtrack.alerts.domain.condition import Circumstances, Unlimited, conditions
 from techtrack.alerts.domain.features.base import Feature
 from techtrack.alerts.domain.rule import JUDGED, Spec, Watch, parse_rule
 from techtrack.alerts.domain.scope import Fleet, Ints, Scope
 from techtrack.alerts.domain.series import Column, Panel, Watched, column
 from techtrack.alerts.domain.terms import Terms, parse_escalation
 from techtrack.alerts.models import Rule
+from techtrack.assets.events import AssetChanged, AssetTypeChanged
 from techtrack.assets.models import Asset
 from techtrack.core.clock import MICROSECOND
 from techtrack.core.models import Head
@@ -26,6 +28,9 @@ from techtrack.core.models import Head
 HEAD = "rulebook"
 # From so many changed rules on, reading all of them is faster than naming each.
 MOST_NAMED = 500
+# Conditions that are the same whatever the interval at which an asset sends.
+NO_INTERVAL = {"above", "below", "inside", "outside", "rate_of_change", "flatline", "deviation", "forecast"}
+NO_INTERVAL |= {"control_chart", "all_of", "any_of"}
 # By what distinguishes them: circumstances, and the rows of assets that are in them.
 Groups = dict[tuple[object, ...], tuple[Circumstances, Ints]]
 _log = logging.getLogger(__name__)
@@ -33,7 +38,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A rule as it is for assets in the same circumstances; ``quiet`` has the closed range of each feature."""
+    """A rule as it is for assets in the same circumstances; ``quiet`` has the closed range of each feature.
+
+    ``late``: what late data are judged by, None where they cannot be.
+    """
 
     rule_id: int
     name: str
@@ -44,29 +52,37 @@ class Entry:
     guidance: dict[str, str]
     terms: Terms
     quiet: tuple[tuple[float, float], ...]
+    late: Watch | None
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A rule as it was read; ``spec`` is None where it cannot be understood.
+    """A rule as it was read; ``spec`` is None where it cannot be understood, and ``unread`` says why.
 
     ``edition`` is its version and when it was changed, as the database writes that. ``entries`` are made once for each
-    kind of circumstances; None where a limit is missing. ``asks``: whether it differs from asset to asset.
+    kind of circumstances, or why there is none. ``asks``: whether it differs from asset to asset.
     """
 
     edition: tuple[int, object]
     rule: Rule
     spec: Spec | None
     scope: Scope
-    entries: dict[tuple[object, ...], Entry | None] = field(default_factory=dict)
+    entries: dict[tuple[object, ...], Entry | str] = field(default_factory=dict)
+    unread: str = ""
     asks: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Ask the rule once: to find out takes longer than all else when a page is turned."""
         object.__setattr__(self, "asks", self.spec is not None and self.spec.asks_assets)
 
-    def entry(self, key: tuple[object, ...], circumstances: Circumstances) -> Entry | None:
-        """Return the rule as it is in these circumstances, which are known by ``key``."""
+    @property
+    def fault(self) -> str:
+        """Why it is judged nowhere, if not for want of assets."""
+        reasons = [entry for entry in self.entries.values() if isinstance(entry, str)]
+        return self.unread or (reasons[0] if reasons and len(reasons) == len(self.entries) else "")
+
+    def entry(self, key: tuple[object, ...], circumstances: Circumstances) -> Entry | str:
+        """Return the rule as it is in these circumstances, which are known by ``key``, or why it is not judged."""
         if key not in self.entries:
             self.entries[key] = _entry(self, circumstances)
         return self.entries[key]
@@ -74,13 +90,17 @@ class Ruling:
 
 @dataclass(frozen=True)
 class RuleBook:
-    """The rules by feature and asset, as of ``generation``; ``entries`` in the order in which they are judged."""
+    """The rules by feature and asset, as of ``generation``; ``entries`` in the order in which they are judged.
+
+    ``faults`` says of rules that are judged nowhere why, if not for want of assets.
+    """
 
     generation: int = -1
     entries: list[Entry] = field(default_factory=list)
     columns: Mapping[Feature, Column] = field(default_factory=dict)
     assets: Panel = field(default_factory=lambda: Panel(np.empty(0, np.int64)))
     rulings: Mapping[int, Ruling] = field(default_factory=dict)
+    faults: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, last: RuleBook | None = None) -> RuleBook:
@@ -96,6 +116,7 @@ class RuleBook:
     def of(cls, generation: int, rulings: Mapping[int, Ruling], fleet: Fleet) -> RuleBook:
         """Lay the rules out by feature and asset."""
         entries: list[Entry] = []
+        faults: dict[int, str] = {}
         watched: dict[Feature, list[Watched]] = defaultdict(list)
         asking = _Asking(any(ruling.asks for ruling in rulings.values()))
         for ruling in rulings.values():
@@ -103,9 +124,11 @@ class RuleBook:
                 for feature, quiet in zip(entry.watch.features, entry.quiet, strict=True):
                     watched[feature].append(Watched(len(entries), rows, *quiet))
                 entries.append(entry)
+            if ruling.fault:
+                faults[ruling.rule.pk] = ruling.fault
         panels = {fleet.ids.tobytes(): Panel(fleet.ids)}
         columns = {feature: column(fleet.ids, parts, panels) for feature, parts in watched.items()}
-        return cls(generation, entries, columns, panels[fleet.ids.tobytes()], rulings)
+        return cls(generation, entries, columns, panels[fleet.ids.tobytes()], rulings, faults)
 
     @cached_property
     def by_code(self) -> dict[str, list[Feature]]:
@@ -116,9 +139,10 @@ class RuleBook:
         return dict(found)
 
     @cached_property
-    def derives(self) -> bool:
-        """Whether a rule looks at anything but readings as they are."""
-        return any(feature.of is not None for feature in self.columns)
+    def derived(self) -> dict[str, list[Feature]]:
+        """Those of them that are not the readings themselves."""
+        found = {code: [one for one in features if one.of is not None] for code, features in self.by_code.items()}
+        return {code: features for code, features in found.items() if features}
 
     @cached_property
     def places(self) -> dict[int, list[int]]:
@@ -145,6 +169,50 @@ class RuleBook:
 def turn_page(*_: object) -> None:
     """Count a change of rules or assets, in its transaction: the judge reads the book anew."""
     Head.take(HEAD)
+
+
+def follow_asset(fact: AssetChanged) -> None:
+    """Turn the page if a rule may look at what was changed of an asset, in the transaction of the change.
+
+    Rules are asked while nobody else can turn it: one that is written at this moment is either there already, or
+    turns the page once this is committed, and is then seen with the asset as it is now.
+    """
+    if not fact.moved:
+        Head.hold(HEAD)
+        if not ((fact.interval and _asks_interval()) or _asks_attribute(fact.attributes)):
+            return
+    turn_page()
+
+
+def follow_type(_: AssetTypeChanged) -> None:
+    """Turn the page if a rule may look at the interval at which assets of a type send; as above."""
+    Head.hold(HEAD)
+    if _asks_interval():
+        turn_page()
+
+
+def _asks_interval() -> bool:
+    """Tell whether an enabled rule may; of kinds of conditions that are not ours, nobody knows."""
+    kinds = [f'"{kind}"' for kind in conditions.names() if kind not in NO_INTERVAL]
+    return _is_enabled(Q(aggregate__isnull=False) | Q(no_data__isnull=False) | _has_any(kinds))
+
+
+def _asks_attribute(names: Iterable[str]) -> bool:
+    """Tell whether an enabled rule may take a limit from one of these attributes."""
+    # One database keeps JSON as it was written, the other as letters.
+    told = [json.dumps(name, ensure_ascii=escaped) for name in names for escaped in (True, False)]
+    return bool(told) and _is_enabled(Q(told__contains='"attribute"') & _has_any(told))
+
+
+def _has_any(texts: Iterable[str]) -> Q:
+    found = Q()
+    for text in texts:
+        found |= Q(told__contains=text)
+    return found
+
+
+def _is_enabled(what: Q) -> bool:
+    return Rule.objects.filter(enabled=True).annotate(told=Cast("conditions", TextField())).filter(what).exists()
 
 
 class _Asking:
@@ -176,7 +244,7 @@ def _resolved(ruling: Ruling, fleet: Fleet, asking: _Asking) -> Iterable[tuple[E
         del ruling.entries[gone]
     for key, (circumstances, some) in groups.items():
         entry = ruling.entry(key, circumstances)
-        if entry is not None:
+        if isinstance(entry, Entry):
             yield entry, some
 
 
@@ -209,10 +277,10 @@ def _ruling(rule: Rule, edition: tuple[int, object]) -> Ruling:
     scope = Scope(rule.site_id, rule.asset_type_id, frozenset(rule.assets), frozenset(rule.tags))
     try:
         return Ruling(edition, rule, spec_of(rule), scope)
-    except Exception:  # noqa: BLE001 - conditions may be plug-ins
+    except Exception as error:  # noqa: BLE001 - conditions may be plug-ins
         # Such as one whose plug-in was removed: one rule must not stop the judge for all.
         _log.exception("rule %s cannot be read and is not judged", rule.pk)
-        return Ruling(edition, rule, None, scope)
+        return Ruling(edition, rule, None, scope, unread=f"it cannot be read: {error}")
 
 
 def spec_of(rule: Rule) -> Spec:
@@ -220,18 +288,20 @@ def spec_of(rule: Rule) -> Spec:
     return parse_rule({name: getattr(rule, name) for name in JUDGED})
 
 
-def _entry(ruling: Ruling, circumstances: Circumstances) -> Entry | None:
+def _entry(ruling: Ruling, circumstances: Circumstances) -> Entry | str:
     rule, spec = ruling.rule, ruling.spec
+    if spec is None:
+        return ruling.unread
     try:
-        watch = spec.watch(circumstances) if spec else None
-    except Unlimited:
-        return None
-    except Exception:  # noqa: BLE001 - as above
+        watch = spec.watch(circumstances)
+        quiet = tuple(watch.quiet(index) for index in range(len(watch.features)))
+    except Unlimited as error:
+        return error.detail
+    except Exception as error:  # noqa: BLE001 - as above
         _log.exception("rule %s makes no sense with %s and is not judged there", rule.pk, circumstances.attributes)
-        return None
-    if watch is None:
-        return None
-    quiet = tuple(watch.quiet(index) for index in range(len(watch.features)))
+        return f"it makes no sense with an asset: {error}"
     terms = Terms(rule.revision, rule.latched, rule.reraise_window, parse_escalation(rule.escalation))
     task = rule.open_task
-    return Entry(rule.pk, rule.name, rule.version, rule.parameter, watch, task, rule.guidance, terms, quiet)
+    return Entry(
+        rule.pk, rule.name, rule.version, rule.parameter, watch, task, rule.guidance, terms, quiet, watch.of_late
+    )

@@ -11,18 +11,17 @@ from math import isnan
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from techtrack.alerts.domain.blocks import Block, blocks, judged, see_block
-from techtrack.alerts.domain.features.base import NEVER, NOTHING, Feature, Samples
-from techtrack.alerts.domain.series import Column, Ints
-from techtrack.alerts.memory import Memory, Track
+from techtrack.alerts.domain.features.base import NEVER, Feature, Samples
+from techtrack.alerts.domain.gathering import gather, in_order
+from techtrack.alerts.domain.series import Column
+from techtrack.alerts.domain.tracks import MOST_WAITING, Track
+from techtrack.alerts.memory import Memory
 from techtrack.telemetry.store.base import LogEntry
 
 # Up to so many readings the loop is faster (benchmarks/judge.py).
 FEW = 8
-# Of how late readings used to be, so much is believed at the next look: seven eighths.
-_REMEMBERED, _OF = 7, 8
 
 
 class Sample(NamedTuple):
@@ -51,25 +50,54 @@ def screened(entries: Sequence[LogEntry], memory: Memory, plant_now: int) -> lis
     """Take entries with readings into ``memory``; return what must be stepped. ``plant_now`` in µs."""
     heard = [entry for entry in entries if judged(entry)]
     few = sum(len(entry.batch) for entry in entries) <= FEW
-    read = list(blocks(heard)) if not few or memory.book.derives else []
+    read = list(blocks(heard)) if not few or memory.book.derived else []
     if few:
         _note_few(entries, memory)
     else:
         for block in (*read, *blocks(entry for entry in entries if not judged(entry))):
             memory.note(block)
+    if memory.book.derived and heard:
+        memory.waiting.add(heard, read, plant_now)
     found: list[Touched] = []
     for code in dict.fromkeys(code for entry in heard for code in entry.batch.values):
         some = [block for block in read if code in block.values]
-        for feature in memory.book.by_code.get(code, ()):
-            column, track = memory.book.columns[feature], memory.tracks[feature]
-            if feature.of is not None:
-                if not few or _concerns(column, some):
-                    found += _derived(feature, column, track, _gather_all(code, column, some), plant_now)
-            elif few:
-                found += _by_loop(feature, column, track, heard)
-            else:
-                found += _by_columns(feature, column, track, some)
+        found += _readings(code, some, memory, heard if few else None)
+        if code in memory.book.derived:
+            found += _by_bounds(code, some, memory, few=few)
+    if memory.waiting.readings > MOST_WAITING:
+        memory.settle_features()
     return found
+
+
+def _readings(code: str, some: Sequence[Block], memory: Memory, heard: Iterable[LogEntry] | None) -> Iterable[Touched]:
+    """Look at readings as they are; ``heard`` are the same if they are few."""
+    feature = next(iter(memory.book.by_code.get(code, ())), None)
+    # Looked up only if needed: a feature is hashed with all that it is made of.
+    if feature is None or feature.of is not None:
+        return ()
+    column, track = memory.book.columns[feature], memory.tracks[feature]
+    return _by_loop(feature, column, track, heard) if heard else _by_columns(feature, column, track, some)
+
+
+def _by_bounds(code: str, some: list[Block], memory: Memory, *, few: bool) -> Iterator[Touched]:
+    """Feed features that promise nothing, and others what does not lie where they do; the rest waits."""
+    bounds, assets = memory.bounds.get(code), memory.book.assets
+    inside = bounds is not None and not any(
+        bounds.outside(block.rows(assets), block.values[code]).any() for block in some
+    )
+    quiet = inside and bounds is not None and all(bounds.spans(block.first, block.last) for block in some)
+    features = memory.restless[code] if quiet else memory.book.derived[code]
+    for feature in features:
+        column, track = memory.book.columns[feature], memory.tracks[feature]
+        if few and not _concerns(column, some):
+            continue
+        flags = track.stirred(column, code, some, inside=inside)
+        if flags is None or flags.any():
+            samples = track.catch_up(code, column, memory.waiting, flags)
+            # What waited was quiet when it came.
+            yield from woken(feature, column, track, samples.pick(samples.turns >= memory.waiting.newest))
+    if features:
+        memory.bind(code)
 
 
 def _concerns(column: Column, read: Iterable[Block]) -> bool:
@@ -94,52 +122,6 @@ def woken(feature: Feature, column: Column, track: Track, samples: Samples) -> I
     flags[samples.rows[wakes]] = True
     for row, some in _by_row(samples.pick(flags[samples.rows])):
         yield Touched(feature, row, some, [], NEVER)
-
-
-def gather(code: str, column: Column, read: Iterable[Block], flags: npt.NDArray[np.bool_] | None = None) -> Samples:
-    """Return the samples of the column's assets, or of the flagged rows, sorted by row, turn, time and value."""
-    parts = []
-    for block in read:
-        rows, values = block.rows(column.panel), block.values[code]
-        wanted = rows < len(column.panel) if flags is None else flags.take(rows)
-        places = (wanted & ~np.isnan(values)).nonzero()[0]
-        if len(places):
-            parts.append((rows[places], block.turns(places), block.times[places], values[places]))
-    if not parts:
-        return NOTHING
-    rows, turns, at, values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    if len(rows) == 1:
-        return Samples(rows, turns, at, values)
-    order = np.lexsort((values, at, turns, rows))
-    return Samples(rows[order], turns[order], at[order], values[order])
-
-
-def _gather_all(code: str, column: Column, read: Sequence[Block]) -> Samples:
-    """Return all samples of the column's assets; where one block is all, sorted once for all columns of the assets."""
-    block = read[0]
-    known = block.rowwise(column.panel) if len(read) == 1 else None
-    if known is None or known.twice:
-        return gather(code, column, read)
-    values = block.values[code][known.places]
-    samples = Samples(known.rows, known.turns, known.times, values)
-    absent = np.isnan(values)
-    return samples.pick(~absent) if absent.any() else samples
-
-
-def in_order(samples: Samples, seen: Ints) -> npt.NDArray[np.bool_]:
-    """Flag the samples that are newer than all before them in their row, and than what was ``seen`` of it."""
-    heads, known = samples.heads(), seen[samples.rows]
-    newer = samples.at > known
-    if newer.all() and (heads[1:] | (samples.at[1:] > samples.at[:-1])).all():
-        return newer
-    # Row by row the newest so far: times as ranks, each row's above those of the rows before it.
-    times, ranks = np.unique(samples.at, return_inverse=True)
-    floor = (np.cumsum(heads) - 1) * (len(times) + 1)
-    base = floor + np.searchsorted(times, known, side="right")
-    newest = np.maximum.accumulate(np.maximum(floor + ranks + 1, base))
-    before = np.where(heads, base, np.concatenate([newest[:1], newest[:-1]]))
-    ordered: npt.NDArray[np.bool_] = floor + ranks + 1 > before
-    return ordered
 
 
 def _by_loop(feature: Feature, column: Column, track: Track, heard: Iterable[LogEntry]) -> Iterator[Touched]:
@@ -189,20 +171,6 @@ def _by_columns(feature: Feature, column: Column, track: Track, read: Sequence[B
     new = dict(_by_row(samples.pick(ordered)))
     for row in sorted({*new, *late}):
         yield Touched(feature, row, new.get(row, []), late.get(row, []), int(seen[row]))
-
-
-def _derived(feature: Feature, column: Column, track: Track, samples: Samples, plant_now: int) -> Iterator[Touched]:
-    if not len(samples.rows):
-        return
-    samples = samples.pick(in_order(samples, track.seen))
-    if not len(samples.rows):
-        return
-    heads = samples.heads()
-    rows, lateness = samples.rows[heads], np.maximum(plant_now - samples.at[heads], 0)
-    track.lag[rows] = np.maximum(lateness, track.lag[rows] * _REMEMBERED // _OF)
-    track.seen[rows] = samples.at[np.append(heads[1:], True)]
-    yield from woken(feature, column, track, track.feed(samples))
-    track.set_clock()
 
 
 def _by_row(samples: Samples) -> Iterator[tuple[int, list[Sample]]]:

@@ -10,8 +10,9 @@ from techtrack.alerts.domain.features.base import Feature
 from techtrack.alerts.domain.features.changes import Gap
 from techtrack.alerts.domain.features.windows import Windows
 from techtrack.alerts.domain.lifecycle import Look, State, due
+from techtrack.alerts.domain.tracks import Track
 from techtrack.alerts.folding import Found, fold, settle_state
-from techtrack.alerts.memory import Memory, Track
+from techtrack.alerts.memory import Memory
 from techtrack.alerts.recording import Finding
 from techtrack.alerts.screening import Touched, woken
 
@@ -21,15 +22,26 @@ def run_out(memory: Memory, plant_now: int) -> list[Finding]:
     found: list[Found] = []
     for feature, track in memory.tracks.items():
         if track.rings <= plant_now:
-            link = track.links[0][0]
+            found += _rung(feature, track, memory, plant_now)
+    while memory.timers and memory.timers[0][0] <= plant_now:
+        found += _ring(memory, plant_now)
+    return [finding for _, finding in found]
+
+
+def _rung(feature: Feature, track: Track, memory: Memory, plant_now: int) -> list[Found]:
+    """Look what has ended, once what waits is known."""
+    link, column, found = track.links[0][0], memory.book.columns[feature], list[Found]()
+    track.catch_up(feature.code, column, memory.waiting)
+    if track.rings <= plant_now:
+        with track.guarded():
             if isinstance(link, Gap):
                 found += _lapse(feature, track, memory, plant_now)
             elif isinstance(link, Windows):
                 found += fold(_closed(feature, track, memory, plant_now), memory, plant_now)
-            track.set_clock()
-    while memory.timers and memory.timers[0][0] <= plant_now:
-        found += _ring(memory, plant_now)
-    return [finding for _, finding in found]
+        track.set_clock()
+        track.renew(column)
+    memory.bind(feature.code)
+    return found
 
 
 def _ring(memory: Memory, plant_now: int) -> list[Found]:
@@ -53,17 +65,22 @@ def _lapse(feature: Feature, track: Track, memory: Memory, plant_now: int) -> It
     rows = np.flatnonzero((track.told != columns["at"])[:-1] & ((lapses + track.lag)[:-1] < plant_now))
     for row, at in zip(rows.tolist(), lapses[rows].tolist(), strict=True):
         asset = int(memory.book.columns[feature].panel.assets[row])
+        known = track.forgot[row] == columns["at"][row]
         for entry in memory.book.at(feature, row):
+            if known and entry.watch.forgets:
+                # What it holds now came after the silence had begun, of another parameter.
+                continue
             place = entry.watch.features.index(feature)
             silent = {i for i, leaf in enumerate(entry.watch.leaves) if leaf.lapse and leaf.feature == place}
             look = Look(at, silent=frozenset(silent))
             before = memory.states.get((entry.rule_id, asset), State())
             yield from settle_state(entry, asset, [(memory.position, look)], memory)
             now = memory.states.get((entry.rule_id, asset), State())
-            if len(entry.watch.features) > 1 and (before.truth, before.history) != (now.truth, now.history):
+            changed = (before.truth, before.history) != (now.truth, now.history)
+            if len(entry.watch.features) > 1 and (changed or entry.watch.forgets):
                 # The log does not tell it, and after a restart the rule may see something else first.
                 memory.saved_at = None
-    track.told[rows] = columns["at"][rows]
+    track.told[rows] = track.forgot[rows] = columns["at"][rows]
 
 
 def _closed(feature: Feature, track: Track, memory: Memory, plant_now: int) -> Iterator[Touched]:

@@ -10,9 +10,15 @@ from techtrack.accounts.domain.access import Access
 
 @dataclass(frozen=True, slots=True)
 class AssetChanged:
-    """An asset was created or deleted, or its site, type, tags, attributes or interval changed: look again."""
+    """An asset was created or deleted, or something that others look at was changed: look again.
+
+    ``moved``: it came or went, or its site, type or tags are other ones; ``interval``: so is that at which it sends.
+    """
 
     asset_id: int
+    moved: bool = True
+    interval: bool = False
+    attributes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,8 +172,12 @@ class Health(models.TextChoices):
 
 
 class AssetState(models.Model):
-    """How an asset is right now; written by machines, so it has no version."""
+    """How an asset is right now; written by machines, so it has no version.
+
+    ``clock_ahead`` says by how many seconds the clock that stamps its readings is ahead, where it is by minutes.
+    """
 
     asset = models.OneToOneField("assets.Asset", models.CASCADE, primary_key=True, related_name="state")
     health = models.CharField(max_length=8, choices=Health.choices, default=Health.UNKNOWN)
     last_seen = models.DateTimeField(null=True, db_index=True)
+    clock_ahead = models.PositiveIntegerField(null=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,7 +22,8 @@ from techtrack.core.errors import Conflict, Forbidden, Invalid
 from techtrack.core.models import Head
 
 TREE = "asset-tree"
-_HEALTH = {None: Health.GOOD, "critical": Health.CRITICAL, "high": Health.CRITICAL}
+SECOND = 1_000_000  # µs
+_HEALTH = {None: Health.GOOD, "critical": Health.CRITICAL}
 
 
 class AssetHasData(Conflict):
@@ -84,11 +87,13 @@ def update_asset(*, asset: Asset, by: Access, changes: dict[str, Any], expected:
         _refuse_circle(asset, changes["parent"])
     if "type" in changes:
         changes = changes | {"type": _type_of(changes["type"], now)}
-    before = _place(asset)
+    before = _place(asset), asset.expected_interval, asset.attributes
     asset.change(expected=expected, now=now, **changes)
-    if _place(asset) != before:
-        # Said only then: whoever resolves scopes looks at every rule again, and names change far more often.
-        events.publish(AssetChanged(asset.pk))
+    # Said only then: whoever resolves scopes looks at every rule again, and names change far more often.
+    moved, interval = _place(asset) != before[0], asset.expected_interval != before[1]
+    attributes = _differing(before[2], asset.attributes)
+    if moved or interval or attributes:
+        events.publish(AssetChanged(asset.pk, moved=moved, interval=interval, attributes=attributes))
     return asset
 
 
@@ -138,8 +143,17 @@ def _refuse_circle(asset: Asset, parent: Asset) -> None:
 
 
 def _place(asset: Asset) -> tuple[Any, ...]:
-    # Limits may be taken from attributes, and how long a silence may last from the interval.
-    return asset.kind, asset.site_id, asset.type_id, asset.tags, asset.attributes, asset.expected_interval
+    return asset.kind, asset.site_id, asset.type_id, asset.tags
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
+    """Name the attributes that are not as they were; 1 and true are not the same."""
+    names = before.keys() | after.keys()
+    return frozenset(name for name in names if _form(before, name) != _form(after, name))
+
+
+def _form(attributes: Mapping[str, Any], name: str) -> str | None:
+    return json.dumps(attributes[name], sort_keys=True) if name in attributes else None
 
 
 def _pk(site: Site | None) -> int | None:
@@ -295,29 +309,34 @@ def _learn(new: dict[int, set[str]], loose: set[str], now: datetime) -> None:
             asset_type.change(expected=None, now=now, parameters=[*asset_type.parameters, *added])
 
 
-def mark_seen(*, newest: dict[int, int]) -> None:
+def mark_seen(*, newest: Mapping[int, int], ahead: Mapping[int, int] = MappingProxyType({})) -> None:
     """Move ``last_seen`` of assets forward to these event times (µs); unknown ids are passed over.
 
-    Health that was unknown is good from then on; what alerts have said of it stays.
+    ``ahead`` says by how much (µs) the clocks of some are ahead; all others' are right. Health that was unknown is
+    good from then on; what alerts have said of it stays.
     One statement per 10,000 assets.
     """
-    items = sorted(newest.items())
+    items = [
+        (asset_id, micros, ahead.get(asset_id, 0) // SECOND or None) for asset_id, micros in sorted(newest.items())
+    ]
     for start in range(0, len(items), queries.AT_ONCE):
         _mark_seen(items[start : start + queries.AT_ONCE])
 
 
-def _mark_seen(items: list[tuple[int, int]]) -> None:
+def _mark_seen(items: list[tuple[int, int, int | None]]) -> None:
     adapt = connection.ops.adapt_datetimefield_value
-    moments = [(asset_id, adapt(clock.from_micros(micros))) for asset_id, micros in items]
-    rows = ", ".join(["(%s, %s)"] * len(moments))
+    moments = [(asset_id, adapt(clock.from_micros(micros)), ahead) for asset_id, micros, ahead in items]
+    rows = ", ".join(["(%s, %s, CAST(%s AS integer))"] * len(moments))
     # In the order of ids, so that two statements at once do not deadlock; rows that stay as they are are not written.
     # WHERE TRUE tells SQLite that ON CONFLICT is no join condition.
     statement = f"""
-        WITH seen (asset_id, at) AS (VALUES {rows})
-        INSERT INTO assets_assetstate (asset_id, health, last_seen)
-        SELECT asset.id, '{Health.GOOD}', seen.at FROM seen JOIN assets_asset asset ON asset.id = seen.asset_id
+        WITH seen (asset_id, at, ahead) AS (VALUES {rows})
+        INSERT INTO assets_assetstate (asset_id, health, last_seen, clock_ahead)
+        SELECT asset.id, '{Health.GOOD}', seen.at, seen.ahead
+        FROM seen JOIN assets_asset asset ON asset.id = seen.asset_id
         WHERE TRUE ORDER BY asset.id
         ON CONFLICT (asset_id) DO UPDATE SET last_seen = excluded.last_seen,
+            clock_ahead = excluded.clock_ahead,
             health = COALESCE(NULLIF(assets_assetstate.health, '{Health.UNKNOWN}'), excluded.health)
         WHERE assets_assetstate.last_seen IS NULL OR assets_assetstate.last_seen < excluded.last_seen
     """  # noqa: S608 - made of placeholders and names that are ours

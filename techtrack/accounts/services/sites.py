@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.domain.zones import check_zone
-from techtrack.accounts.events import SiteZoneChanged
+from techtrack.accounts.events import SiteDeleting, SiteZoneChanged
 from techtrack.accounts.models import Site
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Invalid
@@ -74,6 +74,7 @@ def delete_site(*, site: Site, by: Access, expected: int | None) -> None:
 
     """
     by.require(Role.ADMIN, None)
+    events.publish(SiteDeleting(site.pk))
     try:
         site.remove(expected=expected)
     except ProtectedError as error:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from techtrack.accounts.models import User
 from techtrack.alerts import services
@@ -19,10 +20,11 @@ from techtrack.alerts.api.serializers import AlertSerializer
 from techtrack.alerts.services import Outcome, Said
 from techtrack.core import clock
 from techtrack.core.api import concurrency, idempotency
-from techtrack.core.api.fields import IsoDurationField, MomentField, ObjectField, refuse_unknown_fields
+from techtrack.core.api.fields import ChoiceField, IsoDurationField, MomentField, ObjectField, refuse_unknown_fields
 from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.core.api.problems import answer
 from techtrack.core.api.viewsets import ResourceViewSet
+from techtrack.core.errors import NotFound
 
 MOST_ITEMS = 500
 DONE = 200
@@ -78,14 +80,15 @@ class ItemSerializer(serializers.Serializer[Any]):
 class BulkSerializer(serializers.Serializer[Any]):
     """One action for many alerts; its other members are those that the action takes for one."""
 
-    action = serializers.ChoiceField(choices=list(services.ACTIONS))
+    action = ChoiceField(choices=list(services.ACTIONS))
     ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=BIGGEST_ID),
         required=False,
+        min_length=1,
         max_length=MOST_ITEMS,
         help_text="This or `items` is needed.",
     )
-    items = serializers.ListField(child=ItemSerializer(), required=False, max_length=MOST_ITEMS)
+    items = serializers.ListField(child=ItemSerializer(), required=False, min_length=1, max_length=MOST_ITEMS)
     comment = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     reason = serializers.CharField(max_length=2000, required=False)
     until = MomentField(required=False)
@@ -226,3 +229,12 @@ class AlertActions(ResourceViewSet):
         until = clock.now() + said["duration"] if "duration" in said else said.get("until")
         place = "/duration" if "duration" in said else "/until"
         return Said(said.get("reason", said.get("comment", "")), until, said.get("assignee"), place)
+
+
+@extend_schema(exclude=True)
+class NoSuchActionView(APIView):
+    """What is no action on an alert."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise NotFound(f"{kwargs['name']!r} is no action on an alert; there are {', '.join(services.ACTIONS)}")

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from techtrack.alerts import queries
-from techtrack.alerts.api.serializers import AlertEventSerializer
+from techtrack.alerts.api.serializers import UNITS, AlertEventSerializer
 from techtrack.alerts.domain.condition import SEVERITIES
 from techtrack.alerts.models import STATES, Alert
 from techtrack.core import clock
@@ -33,8 +33,19 @@ _HELD: dict[str, Any] = {
     "since": drf.DateTimeField(help_text="when it began to hold: for the first, before the on-delay"),
     "condition": drf.CharField(),
     "severity": drf.ChoiceField(SEVERITIES),
-    "limit": drf.FloatField(allow_null=True, help_text="as it is judged: of rates per second, of times in seconds"),
-    "value": drf.FloatField(allow_null=True, help_text="what was judged then, in the same unit"),
+    "limit": drf.FloatField(allow_null=True, help_text=f"what it was compared with. {UNITS}"),
+    "value": drf.FloatField(allow_null=True, help_text=f"what was judged then. {UNITS}"),
+}
+_HIDDEN: dict[str, Any] = {
+    "how": drf.ChoiceField(["out_of_service", "shelved", "suppressed"]),
+    "by": drf.CharField(help_text="who put it aside, or what explains it, as far as you may see that"),
+    "until": drf.DateTimeField(allow_null=True),
+    "reason": drf.CharField(),
+}
+_ESCALATED: dict[str, Any] = {
+    "at": drf.DateTimeField(),
+    "before": drf.ChoiceField(SEVERITIES),
+    "after": drf.ChoiceField(SEVERITIES),
 }
 _ORIGIN: dict[str, Any] = {
     "source": drf.ChoiceField(["rule", "attribute", "default"], help_text="`attribute`: of the asset"),
@@ -97,6 +108,15 @@ _ANSWER: dict[str, Any] = {
     "held": drf.ListField(
         child=inline_serializer("EvidenceHeld", _HELD), help_text="which condition held since when, in turn"
     ),
+    "ended": drf.CharField(
+        allow_null=True, help_text="`it returned`, or what happened to its rule instead; null while it is active"
+    ),
+    "escalated": drf.ListField(
+        child=inline_serializer("EvidenceEscalated", _ESCALATED), help_text="since it was last raised"
+    ),
+    "hidden": drf.ListField(
+        child=inline_serializer("EvidenceHidden", _HIDDEN), help_text="what hides it now; empty where nothing does"
+    ),
     "limit_from": inline_serializer("EvidenceOrigin", _ORIGIN, allow_null=True),
     "worst": inline_serializer("EvidenceWorst", _WORST, allow_null=True, help_text="the worst reading while it held"),
     "readings": inline_serializer("EvidenceReadings", _READINGS),
@@ -120,7 +140,9 @@ class AlertExplanationView(APIView):
     def get(self, request: Request, alert_pk: int) -> Response:
         refuse_unknown_parameters(request, ())
         access: Any = request.auth
-        visible = Alert.objects.visible_to(access).select_related("asset__type", "rule__asset_type")
+        visible = Alert.objects.visible_to(access).select_related(
+            "asset__type", "rule__asset_type", "shelved_by", "out_of_service_by"
+        )
         alert = get_object_or_404(visible, pk=min(alert_pk, BIGGEST_ID))
         found = queries.explain(alert=alert, access=access, now=clock.now())
         return Response(_told(found))
@@ -133,6 +155,9 @@ def _told(found: queries.Explanation) -> dict[str, Any]:
         "sentence": found.sentence,
         "rule": _rule(found),
         "held": [_held(one) for one in found.held],
+        "ended": found.ended,
+        "escalated": [one._asdict() | {"at": isoformat(one.at)} for one in found.escalated],
+        "hidden": [one._asdict() | {"until": one.until and isoformat(one.until)} for one in found.hidden],
         "limit_from": found.origin._asdict() if found.origin else None,
         "worst": _worst(found),
         "readings": _readings(found),

@@ -16,8 +16,6 @@ from techtrack.assets.models import Asset, Kind
 from techtrack.core.api.fields import IsoDurationField, VisibleField
 from techtrack.core.clock import iso_duration
 
-CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
-
 
 class NamedAssetField(VisibleField):
     """The asset of an alert under one of its two names; null where it goes by the other one."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from techtrack.accounts.domain.zones import check_zone
 from techtrack.accounts.models import Site
 from techtrack.alerts import queries
 from techtrack.alerts.domain.advice import Identity, Problem
@@ -29,7 +33,7 @@ from techtrack.alerts.domain.kpi import (
     quantiles,
 )
 from techtrack.core import clock
-from techtrack.core.api.fields import IsoDurationField
+from techtrack.core.api.fields import EARLIEST, LATEST, IsoDurationField
 from techtrack.core.api.filters import BIGGEST_ID, moment, refuse_unknown_parameters
 from techtrack.core.clock import from_micros, isoformat, measured_duration, to_micros
 from techtrack.core.errors import Invalid, NotFound
@@ -39,7 +43,8 @@ WEEK, LONGEST = timedelta(days=7), timedelta(days=366)
 MOST_POINTS = 1010
 MOST_LISTED = 20
 PROBLEMS = ["flood", "priorities", "chattering", "fleeting", "frequent", "stale"]
-_QUERY = {"site", "from", "to"}
+_QUERY = {"site", "from", "to", "timezone"}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IDENTITY: dict[str, Any] = {
     "rule": drf.IntegerField(allow_null=True, help_text="null: reported by people, or the rule is gone"),
     "rule_name": drf.CharField(allow_null=True),
@@ -180,8 +185,17 @@ _ANSWER: dict[str, Any] = {
 }
 _DESCRIBED = [
     OpenApiParameter("site", OpenApiTypes.INT64, description="all that you may see, if left out"),
-    OpenApiParameter("from", OpenApiTypes.DATETIME, description="a week before `to` if left out"),
-    OpenApiParameter("to", OpenApiTypes.DATETIME, description="now if left out, and at the latest"),
+    OpenApiParameter(
+        "from",
+        OpenApiTypes.STR,
+        description="a time with an offset, or a day, which is its beginning; a week before `to` if left out",
+    ),
+    OpenApiParameter("to", OpenApiTypes.STR, description="likewise; now if left out, and at the latest"),
+    OpenApiParameter(
+        "timezone",
+        OpenApiTypes.STR,
+        description="an IANA name: on whose clock days begin; that of `site` if left out, else UTC",
+    ),
 ]
 
 
@@ -201,13 +215,14 @@ class AlarmKpiView(APIView):
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, _QUERY)
         access: Any = request.auth
-        site, span = _site(request), _span(request)
+        place = _site(request)
+        site, span = place.pk if place else None, _span(request, _zone(request, place))
         report = queries.kpi(access=access, site_id=site, span=span)
         start, end = (isoformat(from_micros(edge)) for edge in span)
         return Response({"site": site, "from": start, "to": end, **_told(report)})
 
 
-def _site(request: Request) -> int | None:
+def _site(request: Request) -> Site | None:
     text = request.query_params.get("site")
     if text is None:
         return None
@@ -215,16 +230,35 @@ def _site(request: Request) -> int | None:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(BIGGEST_ID)) else None
     if number is None:
         raise Invalid("site is the id of a site", pointer="?site")
-    if not Site.objects.visible_to(access).filter(pk=min(number, BIGGEST_ID)).exists():
+    found: Site | None = Site.objects.visible_to(access).filter(pk=min(number, BIGGEST_ID)).first()
+    if found is None:
         raise NotFound("there is no such site")
-    return number
+    return found
 
 
-def _span(request: Request) -> tuple[int, int]:
+def _zone(request: Request, site: Site | None) -> ZoneInfo:
+    name = request.query_params.get("timezone") or (site.timezone if site else "UTC")
+    check_zone(name, pointer="?timezone")
+    return ZoneInfo(name)
+
+
+def _edge(request: Request, name: str, default: int, zone: ZoneInfo) -> int:
+    """Read a time, or a day as its beginning on the clock of ``zone`` (µs)."""
+    text = request.query_params.get(name, "")
+    if _DAY.fullmatch(text):
+        with suppress(ValueError, OverflowError):
+            begins = datetime.combine(date.fromisoformat(text), time(), zone)
+            if EARLIEST <= begins < LATEST:
+                return to_micros(begins)
+        raise Invalid(f"{name} is no day from 2000-01-01 to 2099-12-31", pointer=f"?{name}")
+    return moment(request, name, default)
+
+
+def _span(request: Request, zone: ZoneInfo) -> tuple[int, int]:
     now = to_micros(clock.now())
     # What lies ahead has no rate yet.
-    end = min(moment(request, "to", now), now)
-    start = moment(request, "from", end - WEEK // clock.MICROSECOND)
+    end = min(_edge(request, "to", now, zone), now)
+    start = _edge(request, "from", end - WEEK // clock.MICROSECOND, zone)
     if start >= end:
         raise Invalid("from lies before to, and before now", pointer="?from")
     if end - start > LONGEST // clock.MICROSECOND:

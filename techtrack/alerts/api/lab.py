@@ -39,6 +39,9 @@ _SLOTS = threading.BoundedSemaphore(2)
 class PreviewView(APIView):
     """The rule lab."""
 
+    # So a key that may only read reaches it; what is made in the background is kept, and so it is writing.
+    changes_nothing = True
+
     @extend_schema(
         operation_id="rules_preview",
         request=PreviewQuestionSerializer,
@@ -55,6 +58,8 @@ class PreviewView(APIView):
         _require_role(request)
         asked = _asked(request, told)
         if told["background"]:
+            if not _access(request).may_use("resources", writing=True):
+                raise Forbidden("this key may only read: what is made in the background is kept")
             return idempotency.once(request, lambda: _in_background(request, asked))
         with _below("rule"):
             queries.weigh(asked)

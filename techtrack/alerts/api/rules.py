@@ -11,14 +11,16 @@ from rest_framework import mixins, serializers
 
 from techtrack.accounts.models import Site
 from techtrack.alerts import queries, services
-from techtrack.alerts.api.fields import CODE, ConditionsField, DurationTextField
+from techtrack.alerts.api.fields import ConditionsField, DurationTextField
 from techtrack.alerts.api.filters import RuleFilter
 from techtrack.alerts.domain.condition import SEVERITIES
 from techtrack.alerts.domain.terms import MOST_STAGES
-from techtrack.alerts.models import Rule, RuleRevision
+from techtrack.alerts.models import Rule, RuleFault, RuleRevision
 from techtrack.assets.models import Asset, AssetType
 from techtrack.core import clock
 from techtrack.core.api.fields import (
+    ChoiceField,
+    CodeField,
     IsoDurationField,
     MomentField,
     NumberField,
@@ -122,10 +124,10 @@ class NoDataSerializer(WholeSerializer):
     after = serializers.CharField(
         max_length=32, help_text="A duration such as PT10M, or 3x: three times the expected interval"
     )
-    policy = serializers.ChoiceField(
+    policy = ChoiceField(
         choices=POLICIES, default="alert", help_text="alert: it is trouble; return: what held is over; keep: neither"
     )
-    severity = serializers.ChoiceField(choices=SEVERITIES, default="medium")
+    severity = ChoiceField(choices=SEVERITIES, default="medium")
 
 
 class LateDataSerializer(WholeSerializer):
@@ -147,16 +149,25 @@ class StageSerializer(WholeSerializer):
     """How grave an alert becomes that nobody has acknowledged for so long."""
 
     after = DurationTextField()
-    severity = serializers.ChoiceField(choices=SEVERITIES)
+    severity = ChoiceField(choices=SEVERITIES)
+
+
+class RuleFaultSerializer(serializers.ModelSerializer[RuleFault]):
+    """Why a rule is not judged."""
+
+    since = MomentField(read_only=True)
+
+    class Meta:
+        model = RuleFault
+        fields = ["since", "detail"]
+        read_only_fields = ["detail"]
 
 
 class RuleSerializer(serializers.ModelSerializer[Rule]):
     """What to watch, and when it is an alert."""
 
     scope = ScopeSerializer(source="*", default=everywhere)
-    parameter = serializers.RegexField(
-        CODE, required=False, allow_blank=True, help_text="Blank only where each condition names its own."
-    )
+    parameter = CodeField(required=False, allow_blank=True, help_text="Blank only where each condition names its own.")
     aggregate = AggregateSerializer(allow_null=True, required=False)
     conditions = ConditionsField()
     deadband = NumberField(lowest=0.0, default=0.0)
@@ -179,11 +190,17 @@ class RuleSerializer(serializers.ModelSerializer[Rule]):
     escalation = serializers.ListField(child=StageSerializer(), required=False, max_length=MOST_STAGES)
     open_task = OpenTaskSerializer(allow_null=True, required=False)
     guidance = GuidanceSerializer(required=False)
+    fault = RuleFaultSerializer(
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="Since when and why the judge cannot judge it anywhere; null while it can.",
+    )
     warning = serializers.CharField(
         read_only=True,
         allow_null=True,
         default=None,
-        help_text="After a write: what the rule lab thinks of it, if it would be active most of the time.",
+        help_text="After a write: that it would be active most of the time, or that another has its name and scope.",
     )
     created_at = MomentField(read_only=True)
     updated_at = MomentField(read_only=True)
@@ -212,6 +229,7 @@ class RuleSerializer(serializers.ModelSerializer[Rule]):
             "guidance",
             "enabled",
             "revision",
+            "fault",
             "warning",
             *STAMPS,
         ]
@@ -243,7 +261,7 @@ class RuleRevisionSerializer(serializers.ModelSerializer[RuleRevision]):
 class RuleViewSet(ResourceViewSet):
     """Rules: what to watch, and when it is an alert."""
 
-    queryset = Rule.objects.select_related("asset_type", "site")
+    queryset = Rule.objects.select_related("asset_type", "site", "fault")
     serializer_class = RuleSerializer
     filterset_class = RuleFilter
     search_fields = ["name", "parameter"]
@@ -260,7 +278,9 @@ class RuleViewSet(ResourceViewSet):
 
     def fresh(self, instance: Versioned) -> Any:
         rule: Any = self.row(instance.pk) or instance
-        return super().fresh(instance) | {"warning": queries.warning(rule, access=self.request.auth, now=clock.now())}
+        access = self.request.auth
+        often, twins = queries.warning(rule, access=access, now=clock.now()), queries.twins_told(rule, access=access)
+        return super().fresh(instance) | {"warning": "; ".join(one for one in (often, twins) if one) or None}
 
     def drop(self, instance: Rule, expected: int | None) -> None:
         services.delete_rule(rule=instance, by=self.request.auth, expected=expected, now=clock.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from techtrack.alerts.api.actions import NoSuchActionView
 from techtrack.alerts.api.explain import AlertExplanationView
 from techtrack.alerts.api.kpi import AlarmKpiView
 from techtrack.alerts.api.lab import PreviewRunView, PreviewView
@@ -34,4 +35,6 @@ urlpatterns = [
     ),
     path("api/sensors/<int:asset_pk>/alerts/", SensorAlertViewSet.as_view({"get": "list"}), name="sensor-alerts"),
     path("api/", include(router.urls)),
+    # After all that there is: a slip of the finger is told what there is.
+    path("api/alerts/<int:pk>/<slug:name>/", NoSuchActionView.as_view(), name="alert-no-such-action"),
 ]

@@ -11,7 +11,7 @@ from rest_framework import mixins
 from techtrack.alerts import services
 from techtrack.alerts.api.actions import AlertActions
 from techtrack.alerts.api.filters import AlertFilter, AssetAlertFilter
-from techtrack.alerts.api.serializers import AlertEventSerializer, AlertSerializer
+from techtrack.alerts.api.serializers import AlertEventSerializer, AlertSerializer, refuse_facts
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.assets.models import Asset, Kind
 from techtrack.core import clock
@@ -38,6 +38,8 @@ class AlertViewSet(AlertActions):
         return services.create_alert(by=self.request.auth, now=clock.now(), data=data)
 
     def edit(self, instance: Alert, data: dict[str, Any], expected: int | None) -> Alert:
+        if expected in {None, instance.version}:
+            refuse_facts(self.request.data, AlertSerializer(instance, context=self.get_serializer_context()))
         # That an episode is over is a fact, not a default: a PUT that does not speak of it keeps it.
         # Nor is what a rule has found: of its alert a PUT writes what it names.
         told = set(self.request.data)

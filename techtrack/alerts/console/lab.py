@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from techtrack.core import clock, plain_yaml
 from techtrack.core.clock import read_duration, to_micros
 from techtrack.core.errors import Invalid, NotFound, TechTrackError
 
-WIDTH = 120
+# A terminal that nobody has widened.
+WIDTH = 80
+GAPS = (2, 1)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 # Longest text of an id: what fits into a bigint.
 _DIGITS = 18
@@ -164,7 +166,7 @@ def _show(console: Console, asked: queries.Asked, told: Mapping[str, Any]) -> No
     console.print(f"{escape(asked.rule.name)}, {told['from'][:16]} to {told['to'][:16]} (UTC)\n")
     incidents = bool(told["incidents"])
     if told["assets"]:
-        console.print(_of_assets(told, incidents=incidents))
+        _print(console, lambda gap: _of_assets(told, gap, incidents=incidents))
     else:
         console.print(told["note"])
     for line in _remarks(told["assets"]):
@@ -174,7 +176,9 @@ def _show(console: Console, asked: queries.Asked, told: Mapping[str, Any]) -> No
         console.print(f"Incident {escape(one['name'])}: {found}")
     if told["sweep"]:
         console.print()
-        console.print(_of_cells(told["sweep"], incidents=incidents))
+        _print(console, lambda gap: _of_cells(told["sweep"], gap, incidents=incidents))
+        for line in _refused(told["sweep"]):
+            console.print(line)
     if told["advice"]:
         console.print(f"\nAdvice: {told['advice']['detail']}")
         console.print(f"        {escape(json.dumps(told['advice']['changes']))}", soft_wrap=True)
@@ -190,44 +194,73 @@ def _remarks(assets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield _baseline(one["name"], base)
 
 
-def _of_assets(told: Mapping[str, Any], *, incidents: bool) -> Table:
-    table = _table(["asset", "readings", *_HEADS, *(_KNOWN if incidents else [])])
-    for one in told["assets"]:
-        table.add_row(escape(one["name"]), f"{one['readings']:,}", *_cells(one, incidents=incidents))
-    if len(told["assets"]) > 1:
-        table.add_row("all", f"{told['total']['readings']:,}", *_cells(told["total"], incidents=incidents))
+def _print(console: Console, made: Callable[[int], Table]) -> None:
+    """Print a table with the widest gaps at which it fits; else names are folded."""
+    tables = [made(gap) for gap in GAPS]
+    unbounded = console.options.update_width(10 * WIDTH)
+    fitting = (table for table in tables if console.measure(table, options=unbounded).maximum <= WIDTH)
+    console.print(next(fitting, tables[-1]), soft_wrap=False)
+
+
+def _of_assets(told: Mapping[str, Any], gap: int, *, incidents: bool) -> Table:
+    heads = ["asset", "readings", "alerts", *_HEADS, "share", *(_KNOWN if incidents else [])]
+    table = _table(heads, gap)
+    rows = [(escape(one["name"]), one) for one in told["assets"]]
+    for name, one in [*rows, *([("all", told["total"])] if len(rows) > 1 else [])]:
+        counts = f"{one['readings']:,}", str(one["alerts"]), *_raised(one), f"{one['share']:.1%}"
+        table.add_row(name, *counts, *(_known(one) if incidents else []))
     return table
 
 
-def _of_cells(cells: Sequence[Mapping[str, Any]], *, incidents: bool) -> Table:
-    axes = [axis for axis in AXES if any(cell[axis] is not None for cell in cells)]
-    table = _table([*axes, *_HEADS, *(_KNOWN if incidents else []), "added delay"], left=0)
+def _of_cells(cells: Sequence[Mapping[str, Any]], gap: int, *, incidents: bool) -> Table:
+    axes = _axes(cells)
+    heads = [_AXES.get(axis, axis) for axis in axes]
+    table = _table([*heads, *_HEADS, *(_KNOWN if incidents else []), "added\ndelay"], gap, left=0)
     for cell in cells:
         settings = [_setting(cell[axis]) for axis in axes]
-        if cell["note"]:
-            table.add_row(*settings, escape(cell["note"]))
-        else:
-            table.add_row(*settings, *_cells(cell, incidents=incidents), _span(cell["added_delay"]))
+        # What cannot be judged is told below.
+        rest = [*_raised(cell), *(_known(cell) if incidents else []), _span(cell["added_delay"])]
+        table.add_row(*settings, *([] if cell["note"] else rest))
     return table
 
 
-_HEADS = ["alerts", "raises", "repeats", "active", "share"]
-_KNOWN = ["found", "lead time", "false"]
+def _axes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [axis for axis in AXES if any(cell[axis] is not None for cell in cells)]
 
 
-def _cells(told: Mapping[str, Any], *, incidents: bool) -> list[str]:
-    found = [str(told[name]) for name in ("alerts", "raises", "repeats")]
-    found += [_span(told["active"]), f"{told['share']:.1%}"]
-    if incidents:
-        lead = _span(told["lead_time"]) if told["lead_time"] else "-"
-        found += [str(told["incidents_found"]), lead, str(told["false_alarms"])]
-    return found
+def _refused(cells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say why some settings were not tried."""
+    for cell in cells:
+        if cell["note"]:
+            told = ", ".join(f"{axis} {_setting(cell[axis])}" for axis in _axes(cells))
+            yield f"{told}: {escape(cell['note'])}"
 
 
-def _table(heads: Sequence[str], *, left: int = 1) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+_HEADS = ["raises", "repeats", "active"]
+_KNOWN = ["found", "lead\ntime", "false"]
+# Narrow heads, so that a sweep of all fits a terminal.
+_AXES = {"deadband": "dead\nband", "on_delay": "on\ndelay", "off_delay": "off\ndelay"}
+
+
+def _raised(told: Mapping[str, Any]) -> list[str]:
+    return [str(told["raises"]), str(told["repeats"]), _span(told["active"])]
+
+
+def _known(told: Mapping[str, Any]) -> list[str]:
+    lead = _span(told["lead_time"]) if told["lead_time"] else "-"
+    return [str(told["incidents_found"]), lead, str(told["false_alarms"])]
+
+
+def _table(heads: Sequence[str], gap: int, *, left: int = 1) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for place, head in enumerate(heads):
-        table.add_column(head, justify="left" if place < left else "right", no_wrap=True)
+        table.add_column(
+            head,
+            justify="left" if place < left else "right",
+            no_wrap=place >= left,
+            overflow="fold",
+            vertical="bottom",
+        )
     return table
 
 
@@ -250,4 +283,4 @@ def _span(text: str) -> str:
         return f"{seconds / _DAY:.1f} d"
     if seconds >= 2 * _HOUR:
         return f"{seconds / _HOUR:.1f} h"
-    return f"{seconds / _MINUTE:g} min" if seconds >= _MINUTE else f"{seconds:g} s"
+    return f"{round(seconds / _MINUTE, 1):g} min" if seconds >= _MINUTE else f"{round(seconds, 1):g} s"

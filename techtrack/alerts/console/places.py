@@ -49,7 +49,7 @@ def sentences(error: Exception, texts: Mapping[str, str]) -> list[str]:
     """Return what is wrong, with file, line and member where the error knows them."""
     if isinstance(error, Invalid):
         return [_sentence(fault, texts) for fault in error.faults]
-    return [str(error)]
+    return [_of_system(error) if isinstance(error, OSError) else str(error)]
 
 
 def place_of(place: str, texts: Mapping[str, str]) -> tuple[str, int, str]:
@@ -59,6 +59,18 @@ def place_of(place: str, texts: Mapping[str, str]) -> tuple[str, int, str]:
             pointer = place.removeprefix(f"{source}#")
             return source, plain_yaml.line_of(text, pointer) if pointer else 0, pointer
     return "", 0, place
+
+
+def _of_system(error: OSError) -> str:
+    """Say what the operating system would not do, without its numbers."""
+    told: dict[type[OSError], str] = {
+        FileNotFoundError: "there is no file or folder {}",
+        PermissionError: "{} may not be read or written",
+        IsADirectoryError: "{} is a folder",
+        NotADirectoryError: "{} is no folder",
+    }
+    words = told.get(type(error), f"{{}}: {error.strerror or error}")
+    return words.format(error.filename or "the file")
 
 
 def _sentence(fault: Fault, texts: Mapping[str, str]) -> str:

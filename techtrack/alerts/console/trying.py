@@ -42,7 +42,7 @@ def run_tests(paths: Sequence[Path], *, junit: Path | None) -> int:
         try:
             junit.write_bytes(_xml(tested))
         except OSError as error:
-            console.print(f"[red]{escape(str(error))}[/]")
+            console.print(f"[red]{escape(sentences(error, {})[0])}[/]")
             return MISTAKE
     if any(one.mistakes for one in tested):
         return MISTAKE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -34,21 +35,52 @@ class Rowwise(NamedTuple):
 
 
 class Block:
-    """Entries with the same parameters, laid end to end."""
+    """Readings with the same parameters, laid end to end in the order of the log, or of several blocks.
 
-    def __init__(self, entries: Sequence[LogEntry]) -> None:
-        batches = [entry.batch for entry in entries]
-        self.assets: Ints = _joined([batch.assets for batch in batches])
-        self.times: Ints = _joined([batch.times for batch in batches])
-        self.values: dict[str, Floats] = {
-            code: _joined([b.values[code] for b in batches]) for code in batches[0].values
-        }
-        self._positions = np.array([entry.position for entry in entries], np.int64)
-        self._ends = np.cumsum([len(batch) for batch in batches])
+    ``positions`` are those of the entries that brought the readings up to ``ends``.
+    """
+
+    def __init__(self, assets: Ints, times: Ints, values: dict[str, Floats], positions: Ints, ends: Ints) -> None:
+        self.assets, self.times, self.values = assets, times, values
+        self.positions, self.ends = positions, ends
         self._rows: dict[int, Rows] = {}
         self._rowwise: dict[int, Rowwise] = {}
         in_order = bool((self.times[1:] >= self.times[:-1]).all())
         self._order: Rows | None = None if in_order else np.argsort(self.times, kind="stable")
+
+    @classmethod
+    def of(cls, entries: Sequence[LogEntry]) -> Block:
+        """Lay entries together."""
+        batches = [entry.batch for entry in entries]
+        values = {code: _joined([batch.values[code] for batch in batches]) for code in batches[0].values}
+        positions = np.array([entry.position for entry in entries], np.int64)
+        assets, times = _joined([batch.assets for batch in batches]), _joined([batch.times for batch in batches])
+        return cls(assets, times, values, positions, np.cumsum([len(batch) for batch in batches]))
+
+    @classmethod
+    def narrowed(cls, some: Sequence[Block], panel: Panel) -> Block:
+        """Lay together what blocks with the same parameters have of a panel's assets."""
+        places = [np.flatnonzero(block.rows(panel) < len(panel)) for block in some]
+        assets = _joined([block.assets[which] for block, which in zip(some, places, strict=True)])
+        times = _joined([block.times[which] for block, which in zip(some, places, strict=True)])
+        values = {
+            code: _joined([block.values[code][which] for block, which in zip(some, places, strict=True)])
+            for code in some[0].values
+        }
+        ends = [np.searchsorted(which, block.ends) for block, which in zip(some, places, strict=True)]
+        offsets = np.cumsum([0, *(len(which) for which in places[:-1])])
+        positions = np.concatenate([block.positions for block in some])
+        return cls(assets, times, values, positions, np.concatenate(ends) + np.repeat(offsets, [len(e) for e in ends]))
+
+    @cached_property
+    def first(self) -> int:
+        """The oldest time (µs)."""
+        return int(self.times.min())
+
+    @cached_property
+    def last(self) -> int:
+        """The newest time (µs)."""
+        return int(self.times.max())
 
     def rows(self, panel: Panel) -> Rows:
         """Return the row of each reading's asset; columns that share a panel share the look-up."""
@@ -62,7 +94,9 @@ class Block:
             rows = self.rows(panel)
             places = np.flatnonzero(rows < len(panel))
             rows, turns, times = rows[places], self.turns(places), self.times[places]
-            order = np.lexsort((times, turns, rows))
+            # Mostly they are by time and by turn; laid together of blocks they may be by time alone.
+            sorted_already = self._order is None and bool((self.positions[1:] > self.positions[:-1]).all())
+            order = np.argsort(rows, kind="stable") if sorted_already else np.lexsort((times, turns, rows))
             rows, turns, times = rows[order], turns[order], times[order]
             same = (rows[1:] == rows[:-1]) & (turns[1:] == turns[:-1]) & (times[1:] == times[:-1])
             self._rowwise[id(panel)] = Rowwise(places[order], rows, turns, times, bool(same.any()))
@@ -70,7 +104,7 @@ class Block:
 
     def turns(self, places: Rows) -> Ints:
         """Return the positions of the entries that brought the readings at ``places``."""
-        return self._positions[np.searchsorted(self._ends, places, side="right")]
+        return self.positions[np.searchsorted(self.ends, places, side="right")]
 
     def in_time(self, there: npt.NDArray[np.bool_] | None) -> Rows | slice:
         """Index the readings, or those that are ``there``, by time."""
@@ -97,10 +131,10 @@ def blocks(entries: Iterable[LogEntry]) -> Iterator[Block]:
         waiting.setdefault(codes, []).append(entry)
         sizes[codes] = sizes.get(codes, 0) + len(entry.batch)
         if sizes[codes] >= LARGEST:
-            yield Block(waiting.pop(codes))
+            yield Block.of(waiting.pop(codes))
             sizes[codes] = 0
     for together in waiting.values():
-        yield Block(together)
+        yield Block.of(together)
 
 
 def _joined(columns: list[npt.NDArray[_N]]) -> npt.NDArray[_N]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 from zlib import crc32
@@ -81,6 +81,19 @@ class Watch:
                 least, most = leaf.comparator.quiet()
                 low, high = max(low, least), min(high, most)
         return (low, high) if low <= high else NOWHERE
+
+    @property
+    def of_late(self) -> Watch | None:
+        """What late data can be judged by, as feature 0: a rule of readings of one parameter as they are, else None.
+
+        Windows and rates have gone on. Whether it was silent meanwhile is not asked: something has come.
+        """
+        asked = {leaf.feature for leaf in self.leaves if not leaf.lapse}
+        if not self.late or len(asked) != 1 or self.features[min(asked)].of is not None:
+            return None
+        features = (self.features[min(asked)],)
+        leaves = tuple(replace(leaf, feature=int(leaf.lapse)) for leaf in self.leaves)
+        return replace(self, features=features, leaves=leaves, lapsing=False)
 
     def limit(self, clause: int, value: float | None) -> float | None:
         """Return the limit that a clause is about, None where it is about several things."""

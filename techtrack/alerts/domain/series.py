@@ -19,10 +19,14 @@ SPREAD = 8
 
 
 class Panel:
-    """Assets by ascending id; a *row* is a place in that order, one more row stands for all other assets."""
+    """Assets by ascending id; a *row* is a place in that order, one more row stands for all other assets.
 
-    def __init__(self, assets: Ints) -> None:
+    ``places`` are its rows among all assets.
+    """
+
+    def __init__(self, assets: Ints, places: npt.NDArray[np.intp] | None = None) -> None:
         self.assets = assets
+        self.places = np.arange(len(assets)) if places is None else places
         self.others = len(assets)
 
     def __len__(self) -> int:
@@ -100,7 +104,7 @@ def column(assets: Ints, watched: Sequence[Watched], panels: dict[bytes, Panel])
     rules = rules[order]
     there, starts = np.unique(rows[order], return_index=True)
     ids = assets[there]
-    panel = panels.setdefault(ids.tobytes(), Panel(ids))
+    panel = panels.setdefault(ids.tobytes(), Panel(ids, there))
     if not len(ids):
         return Column(panel, np.zeros(1, np.int64), rules, np.array([-INFINITY]), np.array([INFINITY]))
     low = np.append(np.maximum.reduceat(least[order], starts), -INFINITY)

@@ -1,10 +1,11 @@
-"""When each asset was seen last, and whether the platform has been told.
+"""When each asset was seen last, whether its clock is ahead, and whether the platform has been told.
 
 Telling costs a row per asset, so an asset that is heard of all the time is told of every few seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,6 +29,7 @@ class Sightings:
         self._told = self._newest.copy()
         self._told_at = self._newest.copy()  # wall clock, µs
         self._strangers: dict[int, int] = {}
+        self._ahead: dict[int, int] = {}
         self._telling: npt.NDArray[np.intp] = np.empty(0, np.intp)
 
     def move(self, panel: Panel) -> None:
@@ -57,6 +59,17 @@ class Sightings:
             self._strangers[asset] = max(time, self._strangers.get(asset, _NEVER))
         elif time > self._newest.item(row):
             self._newest[row] = time
+
+    def note_clocks(self, assets: Ints, ahead: Mapping[int, int]) -> None:
+        """Note by how much (µs) clocks are ahead, of assets whose readings came; others' are right."""
+        if self._ahead:
+            for asset in set(assets.tolist()) & self._ahead.keys():
+                del self._ahead[asset]
+        self._ahead |= ahead
+
+    def ahead(self, assets: Iterable[int]) -> dict[int, int]:
+        """Return by how much (µs) the clocks of these are ahead; only of those where one is."""
+        return {asset: self._ahead[asset] for asset in assets if asset in self._ahead} if self._ahead else {}
 
     def due(self, now: datetime, *, every: timedelta = TOLD_EVERY) -> dict[int, int]:
         """Return what is to be told now: what was told ``every`` ago or never, and what is new if it is little."""

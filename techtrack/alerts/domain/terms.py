@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -13,6 +13,8 @@ from techtrack.core.clock import read_duration
 from techtrack.core.errors import Invalid, member
 
 MOST_STAGES = 5
+# Of a condition that does not say how grave it is.
+DEFAULT = "medium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,27 @@ def parse_escalation(raw: Any, *, pointer: str = "/escalation") -> tuple[Stage, 
         if _rank(then.severity) <= _rank(one.severity):
             raise Invalid("this is no graver than the stage before it", pointer=f"{pointer}/{number}/severity")
     return stages
+
+
+def refuse_idle(stages: Sequence[Stage], severities: Iterable[str], *, pointer: str = "/escalation") -> None:
+    """Pass where each stage makes an alert of one of these ``severities`` graver.
+
+    Raises:
+        Invalid: with a pointer to the first that does not.
+    """
+    least = min((_rank(severity) for severity in severities), default=0)
+    for number, stage in enumerate(stages):
+        if _rank(stage.severity) <= least:
+            told = f"no alert of this rule is below {SEVERITIES[least]}: this stage would make none graver"
+            raise Invalid(told, pointer=f"{pointer}/{number}/severity")
+
+
+def severities_of(conditions: Any, no_data: Any) -> set[str]:
+    """Return how grave the alerts of a rule are, told as rules are kept."""
+    told = [one for one in conditions or () if isinstance(one, Mapping)]
+    if isinstance(no_data, Mapping) and no_data.get("policy", "alert") == "alert":
+        told.append(no_data)
+    return {str(one.get("severity", DEFAULT)) for one in told} & set(SEVERITIES)
 
 
 def stages_above(stages: Sequence[Stage], severity: str) -> list[Stage]:

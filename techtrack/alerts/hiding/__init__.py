@@ -1,7 +1,7 @@
 """What hides alerts from people: silences, work on an asset, alerts that explain others. Decides for open alerts."""
 
 from techtrack.alerts.hiding.covering import cover, reconcile
-from techtrack.alerts.hiding.looking import FOR_EVER, HEAD, timetable
+from techtrack.alerts.hiding.looking import FOR_EVER, HEAD, quiets, timetable
 from techtrack.alerts.hiding.silences import (
     check_inhibition,
     create_silence,
@@ -18,6 +18,7 @@ __all__ = [
     "cover",
     "create_silence",
     "delete_silence",
+    "quiets",
     "reconcile",
     "suppress",
     "timetable",

@@ -12,9 +12,10 @@ from django.db.models import F, QuerySet
 
 from techtrack.alerts.domain.suppression import hidden_by
 from techtrack.alerts.domain.terms import parse_escalation, stages_above
-from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned
+from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned, AssetHealthChanged
 from techtrack.alerts.hiding.looking import Seen, candidates, look, next_change, scene
 from techtrack.alerts.models import Alert, AlertEvent
+from techtrack.alerts.queries import worst_active_severities
 from techtrack.core import events
 from techtrack.core.clock import from_micros
 
@@ -38,7 +39,8 @@ def cover(facts: Sequence[object], *, now: datetime) -> list[object]:
             changed += _write(list(_alerts(wanted)), wanted, now)
     known = {alert.pk: alert for alert in changed}
     told = [_as_it_is(fact, known) for fact in facts]
-    return told + [_announced(alert, now) for alert in changed if alert.pk not in raised and _to_be_told(alert)]
+    told += [_announced(alert, now) for alert in changed if alert.pk not in raised and _to_be_told(alert)]
+    return told + _healths(changed)
 
 
 def reconcile(*, now: datetime) -> datetime | None:
@@ -66,9 +68,10 @@ def _settle(pks: Sequence[int], now: datetime) -> None:
         elif not alert.active and not alert.hidden:
             # Whoever was told of it before it was hidden waits to hear that it is over.
             events.publish(_returned(alert, now))
+    for fact in _healths(changed):
+        events.publish(fact)
     # Last: their listener takes the lock under which live events are numbered.
-    for alert in changed:
-        events.publish(_changed(alert))
+    events.publish_all([_changed(alert) for alert in changed])
 
 
 def _parts(pks: Sequence[int], size: int) -> list[Sequence[int]]:
@@ -138,6 +141,13 @@ def _event(alert: Alert, was: str, before: str, now: datetime) -> AlertEvent:
 
 def _kind(alert: Alert) -> str:
     return "suppressed" if alert.suppressed_by else "unsuppressed"
+
+
+def _healths(changed: Iterable[Alert]) -> list[object]:
+    """Say how bad the alerts of the assets are in sight, in the order in which everybody locks what is kept of them."""
+    assets = sorted({alert.asset_id for alert in changed})
+    worst = worst_active_severities(assets)
+    return [AssetHealthChanged(asset_id=asset, worst=worst.get(asset)) for asset in assets]
 
 
 def _as_it_is(fact: object, known: dict[int, Alert]) -> object:

@@ -17,11 +17,13 @@ from techtrack.alerts.events import HidingChanged
 from techtrack.alerts.hiding.looking import HEAD, timetable
 from techtrack.alerts.models import Rule, Silence, Suppression
 from techtrack.core import events
-from techtrack.core.errors import Forbidden
+from techtrack.core.clock import to_micros
+from techtrack.core.errors import Forbidden, Invalid
 from techtrack.core.models import Head
 
 # A window that hides alerts because of planned work is an engineer's; quiet for a while is an operator's.
 ROLES = {"silence": Role.OPERATOR, "maintenance": Role.ENGINEER}
+TIMES = {"starts_at", "ends_at", "rrule", "duration", "timezone"}
 
 
 @transaction.atomic
@@ -36,6 +38,7 @@ def create_silence(*, by: Access, data: dict[str, Any], now: datetime) -> Silenc
     silence = Silence(**place | data, by_id=by.user_id or None, created_at=now, updated_at=now)
     _require(by, silence.kind, silence.site)
     _prove(silence)
+    _refuse_past(silence, now)
     silence.save(force_insert=True)
     _tell()
     return silence
@@ -54,10 +57,14 @@ def update_silence(
     _require(by, silence.kind, silence.site)
     # Held until commit: what is proved together is what is written together.
     held = Silence.objects.select_for_update().select_related(None).filter(pk=silence.pk).first() or silence
+    was_over = _is_over(held, now)
     for name, value in changes.items():
         setattr(held, name, value)
     _require(by, held.kind, held.site)
     _prove(held)
+    if was_over and TIMES & {name for name in changes if changes[name] != getattr(silence, name)}:
+        # Whoever ends one that holds ends it now; one that is over is given other times so that it hides something.
+        _refuse_past(held, now)
     silence.change(expected=expected, now=now, **changes)
     _tell()
     return silence
@@ -120,6 +127,23 @@ def _prove(silence: Silence) -> None:
         # A silence that nobody ends is an alarm that nobody ever hears again.
         raise BadWindow("without an rrule it needs an end", pointer="/ends_at")
     timetable(silence)
+
+
+def _refuse_past(silence: Silence, now: datetime) -> None:
+    if _is_over(silence, now):
+        pointer = "/ends_at" if silence.ends_at is not None and silence.ends_at <= now else "/rrule"
+        raise BadWindow("it lies wholly in the past and would hide nothing", pointer=pointer)
+
+
+def _is_over(silence: Silence, now: datetime) -> bool:
+    if silence.starts_at > now:
+        return False
+    try:
+        windows, at = timetable(silence), to_micros(now)
+    except Invalid:
+        # Such as a zone that the system has no longer.
+        return True
+    return not windows.covers(at) and windows.next_change(at) is None
 
 
 def _tell() -> None:

@@ -93,7 +93,7 @@ class Alert(Versioned):
             models.Index(fields=["asset", "-raised_at"], name="alert_asset"),
             models.Index(fields=["rule", "asset", "-raised_at"], name="alert_identity"),
             # What an asset's health and what explains others are asked of; what is to be looked at again.
-            models.Index(fields=["asset"], name="alert_active", condition=Q(active=True)),
+            models.Index(fields=["asset"], name="alert_active", condition=Q(active=True) | Q(latched=True)),
             models.Index(fields=["suppressed_by"], name="alert_hidden", condition=~Q(suppressed_by="")),
             # What ends by itself, found by time.
             models.Index(fields=["shelved_until"], name="alert_shelved", condition=Q(shelved_until__isnull=False)),

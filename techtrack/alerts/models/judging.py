@@ -26,6 +26,17 @@ class RuleState(models.Model):
         constraints = [models.UniqueConstraint(fields=["rule", "asset"], name="one_state_per_rule_and_asset")]
 
 
+class RuleFault(models.Model):
+    """Why a rule is not judged, and since when; the judge says so, and takes it back."""
+
+    # Nothing in the database holds it to its rule: the judge must not wait for somebody who deletes that.
+    rule = models.OneToOneField(
+        "alerts.Rule", models.CASCADE, primary_key=True, related_name="fault", db_constraint=False
+    )
+    detail = models.TextField()
+    since = models.DateTimeField()
+
+
 class JudgeMemory(models.Model):
     """What the judge had seen of each series at a position of the log: a blob, saved now and then."""
 

@@ -1,7 +1,8 @@
 """Reads of alerts, in one module per subject. No door looks deeper."""
 
 from techtrack.alerts.queries.explain import Explanation, Held, Line, Precedent, duration_of, explain
-from techtrack.alerts.queries.files import Export, rules_told
+from techtrack.alerts.queries.files import Export, rules_told, twins_told
+from techtrack.alerts.queries.hiders import hiders
 from techtrack.alerts.queries.kpi import Report, kpi
 from techtrack.alerts.queries.lab import (
     MOST_VALUES,
@@ -15,7 +16,13 @@ from techtrack.alerts.queries.lab import (
     weigh,
 )
 from techtrack.alerts.queries.lab_report import report
-from techtrack.alerts.queries.summaries import open_summaries, summary, what_we_hold, worst_active_severity
+from techtrack.alerts.queries.summaries import (
+    open_summaries,
+    summaries,
+    what_we_hold,
+    worst_active_severities,
+    worst_active_severity,
+)
 
 __all__ = [
     "MOST_VALUES",
@@ -31,15 +38,18 @@ __all__ = [
     "codes_of",
     "duration_of",
     "explain",
+    "hiders",
     "in_scope",
     "kpi",
     "open_summaries",
     "preview",
     "report",
     "rules_told",
-    "summary",
+    "summaries",
+    "twins_told",
     "warning",
     "weigh",
     "what_we_hold",
+    "worst_active_severities",
     "worst_active_severity",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,18 +13,12 @@ import numpy as np
 from django.db.models import Q
 
 from techtrack.accounts.domain.access import Access
-from techtrack.alerts.domain.evidence import (
-    Extreme,
-    Facts,
-    Origin,
-    condition_of,
-    origin_of,
-    parameters_of,
-    rises,
-    sentence,
-)
+from techtrack.alerts.domain.evidence import Extreme, Origin, condition_of, origin_of, parameters_of, rises
 from techtrack.alerts.domain.kpi import Ints
+from techtrack.alerts.domain.wording import RETURNED, Aside, Escalated, Facts, sentence
 from techtrack.alerts.models import Alert, AlertEvent, Rule, RuleRevision
+from techtrack.alerts.queries.hiders import hiders
+from techtrack.assets.domain.units import sign
 from techtrack.assets.models import Asset
 from techtrack.core.clock import from_micros, read_duration, to_micros
 from techtrack.telemetry import queries as telemetry
@@ -82,11 +76,17 @@ class Precedent:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of why an alert is there; ``span`` (µs) is what ``lines`` show, ``rule`` its rule's name."""
+    """All that is known of why an alert is there; ``span`` (µs) is what ``lines`` show, ``rule`` its rule's name.
+
+    ``ended`` says what made it return, None while it is active.
+    """
 
     alert: Alert
     sentence: str
     rule: str | None
+    hidden: list[Aside]
+    escalated: list[Escalated]
+    ended: str | None
     definition: dict[str, Any]
     held: list[Held]
     origin: Origin | None
@@ -101,16 +101,21 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Episode:
-    """The last time the alert was raised; ``until`` is None while it is active."""
+    """The last time the alert was raised; ``until`` is None while it is active, ``over`` tells of how it ended."""
 
     since: datetime
     raised_at: datetime
     until: datetime | None
     held: list[Held]
+    escalated: list[Escalated]
+    over: AlertEvent | None
 
 
-def explain(*, alert: Alert, access: Access, now: datetime) -> Explanation:
-    """Gather the evidence of an alert that the caller may see; what it may not see beside it is left out."""
+def explain(*, alert: Alert, access: Access, now: datetime, zone: tzinfo | None = None) -> Explanation:
+    """Gather the evidence of an alert that the caller may see; what it may not see beside it is left out.
+
+    Times in the sentence are those of ``zone``, of the asset's site unless said.
+    """
     definition = _definition(alert, access)
     events = _events(alert)
     episode = _episode(alert, events, definition)
@@ -124,11 +129,11 @@ def explain(*, alert: Alert, access: Access, now: datetime) -> Explanation:
         highest = rises(held.condition, limit=held.limit, value=held.value)
         worst = _worst(subject, codes, (episode.since, episode.until or now), highest=highest)
     origin = origin_of(condition, alert.asset.attributes, limit=held.limit, value=held.value)
-    units = {line.parameter: line.unit for line in lines}
+    hidden = _hidden(alert, access)
     facts = Facts(
         parameter=" and ".join(codes),
-        unit=units[codes[0]] if codes else "",
-        zone=ZoneInfo(subject.zone or "UTC"),
+        units={line.parameter: sign(line.unit or "") for line in lines},
+        zone=zone or ZoneInfo(subject.zone or "UTC"),
         rule=_rule_name(alert, definition, held),
         revision=alert.revision,
         kind=held.condition,
@@ -144,11 +149,17 @@ def explain(*, alert: Alert, access: Access, now: datetime) -> Explanation:
         title=alert.title,
         reporter=_reporter(events),
         late=alert.late,
+        ended=_ended(alert, episode.over),
+        escalated=episode.escalated,
+        hidden=hidden,
     )
     return Explanation(
         alert=alert,
         sentence=sentence(facts),
         rule=facts.rule,
+        hidden=hidden,
+        escalated=episode.escalated,
+        ended=facts.ended if episode.until else None,
         definition=definition,
         held=episode.held,
         origin=origin,
@@ -207,7 +218,9 @@ def _episode(alert: Alert, events: Sequence[AlertEvent], definition: Mapping[str
     else:
         held = [Held(raised_at - delay, alert.condition, alert.severity, alert.limit, alert.value)]
     until = None if alert.active else alert.returned_at
-    return _Episode(held[0].since, raised_at, until, held)
+    over = next((event for event in reversed(recent) if event.kind == "returned"), None) if until else None
+    graver = [_graver(event) for event in recent if event.kind == "escalated"]
+    return _Episode(held[0].since, raised_at, until, held, graver, over)
 
 
 def _held(alert: Alert, event: AlertEvent) -> Held:
@@ -217,6 +230,37 @@ def _held(alert: Alert, event: AlertEvent) -> Held:
 
 def _of(held: Held) -> tuple[str, str, float | None, float | None]:
     return held.condition, held.severity, held.limit, held.value
+
+
+def _graver(event: AlertEvent) -> Escalated:
+    before, after = (event.evidence.get(side, {}).get("severity", "") for side in ("before", "after"))
+    return Escalated(event.at, before, after)
+
+
+def _ended(alert: Alert, over: AlertEvent | None) -> str:
+    """Say what made it return: mostly a reading; else its rule no longer looked at it, which is no good news."""
+    if over is None or over.evidence or over.actor_id or not over.comment:
+        return RETURNED
+    if over.comment.startswith("the rule was "):
+        return f"its {over.comment.removeprefix('the ')}"
+    kept = RuleRevision.objects.filter(rule=alert.rule_id, created_at__lte=over.recorded_at).order_by("-number")
+    definition = kept.values_list("definition", flat=True).first() if alert.rule_id else None
+    off = definition is not None and definition.get("enabled") is False
+    return "its rule was switched off" if off else "its rule no longer watched the asset"
+
+
+def _hidden(alert: Alert, access: Access) -> list[Aside]:
+    """Return what hides an alert, in the order in which its state tells of it."""
+    found = []
+    for how, until, by, reason in (
+        ("out_of_service", alert.out_of_service_until, alert.out_of_service_by, alert.out_of_service_reason),
+        ("shelved", alert.shelved_until, alert.shelved_by, alert.shelve_reason),
+    ):
+        if until is not None:
+            found.append(Aside(how, by.username if by else "", until, reason))
+    if alert.suppressed_by:
+        found.append(Aside("suppressed", hiders([alert], access)[alert.suppressed_by]))
+    return found
 
 
 def _reporter(events: Sequence[AlertEvent]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -149,12 +149,33 @@ def rules_told(*, access: Access, site: str | None = None) -> Export:
         raise NotFound(f"there is no site {site!r}")
     chosen = [rule for rule in directory.rules.values() if site is None or (rule.site and rule.site.name == site)]
     scopes = {rule.pk: directory.scope_of(rule) for rule in chosen}
-    _refuse_alike([(rule.name, scope) for rule in chosen if (scope := scopes[rule.pk])])
+    _refuse_alike([(rule.pk, rule.name, scope) for rule in chosen if (scope := scopes[rule.pk])])
     told = [directory.told(rule) for rule in chosen if scopes[rule.pk]]
     return Export(told, [rule.name for rule in chosen if not scopes[rule.pk]])
 
 
-def _refuse_alike(known: Sequence[tuple[str, Found]]) -> None:
-    for (name, _), count in Counter(known).items():
-        if count > 1:
-            raise NoName(f"{count} rules {name!r} watch the same assets: rename or delete one of them")
+def twins_told(rule: Rule, *, access: Access) -> str | None:
+    """Say which other rules have the name of one and watch the same, None where none does."""
+    rows = Rule.objects.visible_to(access).filter(name=rule.name, site=rule.site_id, asset_type=rule.asset_type_id)
+    scope = _members(rule)
+    alike = [one.pk for one in rows.exclude(pk=rule.pk).order_by("pk") if _members(one) == scope]
+    if not alike:
+        return None
+    return f"of the same name and scope is {_numbered(alike)}: in files of rules nobody could tell them apart"
+
+
+def _members(rule: Rule) -> tuple[set[int], set[str]]:
+    return set(rule.assets), set(rule.tags)
+
+
+def _numbered(rules: Sequence[int]) -> str:
+    return f"rule{'s' if len(rules) > 1 else ''} {', '.join(str(rule) for rule in rules)}"
+
+
+def _refuse_alike(known: Iterable[tuple[int, str, Found]]) -> None:
+    alike: dict[tuple[str, Found], list[int]] = defaultdict(list)
+    for pk, name, scope in known:
+        alike[name, scope].append(pk)
+    for (name, _), pks in alike.items():
+        if len(pks) > 1:
+            raise NoName(f"{_numbered(pks)} {name!r} watch the same assets: rename or delete one of them")

@@ -12,7 +12,7 @@ from techtrack.alerts.services.previews import (
     report_preview,
     take_preview,
 )
-from techtrack.alerts.services.rules import create_rule, delete_rule, update_rule
+from techtrack.alerts.services.rules import create_rule, delete_rule, forget_site, update_rule
 from techtrack.alerts.services.timers import end_due
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "finish_preview",
     "follow_pack",
     "forget_asset",
+    "forget_site",
     "import_rules",
     "report_preview",
     "take_preview",

@@ -17,11 +17,14 @@ from techtrack.alerts.domain.terms import parse_escalation, stages_above
 from techtrack.alerts.events import AlertAcknowledged
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.alerts.services.alerts import refuse_stranger
-from techtrack.alerts.services.telling import changed, happening, publish
+from techtrack.alerts.services.telling import changed, happening, healths, in_sight, publish
 from techtrack.core import clock
 from techtrack.core.errors import Conflict, Fault, Invalid, NotFound, Stale, TechTrackError
 
+# What changes whether an alert asks for somebody.
+OF_HEALTH = {"shelved", "unshelved", "reset", "out_of_service", "returned_to_service"}
 ENGINEERS = {"out-of-service", "return-to-service"}
+BROUGHT_BACK = {"unshelved", "returned_to_service", "unacknowledged"}
 NOBODY: dict[str, Any] = {"acknowledged_at": None, "acknowledged_by": None, "ack_comment": ""}
 UNSHELVED: dict[str, Any] = {"shelved_until": None, "shelved_by": None, "shelve_reason": ""}
 IN_SERVICE: dict[str, Any] = {
@@ -199,8 +202,10 @@ def _tell(done: Sequence[tuple[Alert, Deed]], said: Said, by: Access, now: datet
         facts.append(changed(alert, deed.kind))
         if deed.kind == "acknowledged":
             facts.append(AlertAcknowledged(alert_id=alert.pk, by_id=by.user_id, at=now))
+        if deed.kind in BROUGHT_BACK:
+            facts += in_sight(alert, now)
     AlertEvent.objects.bulk_create(rows)
-    publish(facts)
+    publish([*healths(alerts[before.pk] for before, deed in done if deed.kind in OF_HEALTH), *facts])
     return alerts
 
 

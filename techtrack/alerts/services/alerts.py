@@ -74,6 +74,7 @@ def update_alert(*, alert: Alert, by: Access, changes: dict[str, Any], expected:
 
     Raises:
         AlertReturnedBefore: ``active`` is True and the episode is over.
+        Forbidden: it is a rule's, whose severity is as much an engineer's as the rule.
         RuleDecides: ``active`` is False, and a rule finds otherwise.
         Stale: somebody else was faster.
 
@@ -87,6 +88,8 @@ def update_alert(*, alert: Alert, by: Access, changes: dict[str, Any], expected:
     before = Alert.objects.select_for_update().filter(pk=alert.pk).first()
     if before is None:
         raise NotFound("it is gone")
+    if before.rule_id is not None and changes.get("severity", before.severity) != before.severity:
+        by.require(Role.ENGINEER, alert.asset.site_id)
     if changes.get("active") and not before.active:
         raise AlertReturnedBefore(f"alert {alert.pk} has returned: report a new one")
     if before.active and changes.get("active") is False:
@@ -127,7 +130,10 @@ def _leave_to_rule(alert: Alert) -> None:
 @transaction.atomic
 def forget_asset(*, asset_id: int) -> None:
     """Prepare for an asset's deletion: its alerts go, in the order in which the judge locks."""
-    Alert.objects.filter(asset=asset_id).delete()
+    gone = Alert.objects.filter(asset=asset_id)
+    # Before what hangs on them: who tells people of an alert holds it, then its notices.
+    list(gone.select_for_update().order_by("pk").values_list("pk"))
+    gone.delete()
     RuleState.objects.filter(asset=asset_id).delete()
 
 

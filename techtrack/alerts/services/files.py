@@ -113,7 +113,8 @@ class _Importer:
         if key in seen:
             raise Invalid("another rule of this name watches the same", pointer="/name")
         if len(self._there[key]) > 1:
-            raise Invalid(f"{len(self._there[key])} rules of this name watch the same already", pointer="/name")
+            named = ", ".join(str(rule.pk) for rule in self._there[key])
+            raise Invalid(f"the rules {named} have this name and watch the same: rename or delete one", pointer="/name")
         seen.add(key)
 
     def _inhibitors(self, rules: Sequence[Written], keys: dict[str, Key]) -> dict[str, list[Key]]:

@@ -13,7 +13,7 @@ from techtrack.accounts.domain.access import Access, Role
 from techtrack.alerts import hiding
 from techtrack.alerts.domain.condition import worst_first
 from techtrack.alerts.domain.rule import JUDGED, parse_rule
-from techtrack.alerts.domain.terms import parse_escalation
+from techtrack.alerts.domain.terms import parse_escalation, refuse_idle, severities_of
 from techtrack.alerts.events import RuleChanged
 from techtrack.alerts.memory import COMMITS
 from techtrack.alerts.models import Alert, AlertEvent, Rule, RuleRevision, RuleState
@@ -25,6 +25,8 @@ from techtrack.core.errors import Forbidden
 from techtrack.core.models import Head
 
 WRITTEN_AT_ONCE = 500
+# What says how grave alerts are, and become.
+GRAVE = ("escalation", "conditions", "no_data")
 
 
 @transaction.atomic
@@ -64,7 +66,7 @@ def update_rule(*, rule: Rule, by: Access, changes: dict[str, Any], expected: in
     facts: list[object] = [RuleChanged(rule_id=rule.pk)]
     if other_series:
         # What was found in one series nobody would ever see return in another.
-        facts += _withdraw_all(rule.pk, now)
+        facts += _withdraw_all(rule.pk, now, "the rule was changed to watch another parameter")
         RuleState.objects.filter(rule=rule.pk).delete()
     publish(facts)
     if other_series:
@@ -77,12 +79,24 @@ def update_rule(*, rule: Rule, by: Access, changes: dict[str, Any], expected: in
 def delete_rule(*, rule: Rule, by: Access, expected: int | None, now: datetime) -> None:
     """Delete the rule; what it found is over, since nobody would ever see it return."""
     _require_engineer(by, rule.site_id, rule.assets)
+    publish(_removed(rule, expected=expected, now=now))
+
+
+@transaction.atomic
+def forget_site(*, site_id: int, now: datetime) -> None:
+    """Delete the rules of a site, in the transaction in which it goes."""
+    rules = list(Rule.objects.filter(site=site_id).order_by("pk"))
+    publish([fact for rule in rules for fact in _removed(rule, expected=None, now=now)])
+
+
+def _removed(rule: Rule, *, expected: int | None, now: datetime) -> list[object]:
+    """Remove a rule, with what it found; return the facts to publish."""
     pk = rule.pk
     # The rule first, as the judge does: who locks in one order does not deadlock.
     Rule.objects.select_for_update().filter(pk=pk).first()
-    facts = _withdraw_all(pk, now)
+    facts = _withdraw_all(pk, now, "the rule was deleted")
     rule.remove(expected=expected)
-    publish([*facts, RuleChanged(rule_id=pk)])
+    return [*facts, RuleChanged(rule_id=pk)]
 
 
 def _revise(rule: Rule, before: dict[str, Any], since: datetime, *, by: Access, now: datetime) -> None:
@@ -117,9 +131,10 @@ def _keep_revision(
     )
 
 
-def _withdraw_all(rule_id: int, now: datetime) -> list[object]:
+def _withdraw_all(rule_id: int, now: datetime, why: str) -> list[object]:
     watched = Alert.objects.filter(rule=rule_id, active=True).order_by().values_list("asset", flat=True).distinct()
-    return [fact for asset in watched for fact in withdraw(rule_id=rule_id, asset_id=asset, at=now, now=now)]
+    told = (withdraw(rule_id=rule_id, asset_id=asset, at=now, now=now, why=why) for asset in watched)
+    return [fact for facts in told for fact in facts]
 
 
 def _require_engineer(by: Access, site_id: int | None, assets: Sequence[int]) -> None:
@@ -138,10 +153,11 @@ def _require_engineer(by: Access, site_id: int | None, assets: Sequence[int]) ->
 
 def _proven(data: dict[str, Any], rule: Rule | None = None) -> dict[str, Any]:
     """Return ``data`` as it is kept, once the rule that it makes (of ``rule``) can be judged."""
-    if "escalation" in data:
-        parse_escalation(data["escalation"])
     # What was proved before is proved: a rule whose plug-in is gone can still be switched off.
     if rule is None or any(name in data and data[name] != getattr(rule, name) for name in JUDGED):
         held = {name: getattr(rule or Rule(), name) for name in JUDGED}
         parse_rule(held | {name: data[name] for name in JUDGED if name in data})
+    grave = {name: data.get(name, getattr(rule or Rule(), name)) for name in GRAVE}
+    if rule is None or any(grave[name] != getattr(rule, name) for name in GRAVE):
+        refuse_idle(parse_escalation(grave["escalation"]), severities_of(grave["conditions"], grave["no_data"]))
     return data | ({"conditions": worst_first(data["conditions"])} if "conditions" in data else {})

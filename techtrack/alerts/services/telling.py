@@ -8,7 +8,7 @@ from typing import Any
 
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts import queries
-from techtrack.alerts.events import AlertChanged, AlertReturned, AssetHealthChanged
+from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned, AssetHealthChanged
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.core import events
 
@@ -56,12 +56,43 @@ def returned(alert: Alert, at: datetime) -> AlertReturned:
     )
 
 
+def announced(alert: Alert, now: datetime, open_task: dict[str, Any] | None = None) -> AlertRaised:
+    """Return the fact that people are to be told of the alert, (once) more."""
+    return AlertRaised(
+        alert_id=alert.pk,
+        asset_id=alert.asset_id,
+        site_id=alert.asset.site_id,
+        severity=alert.severity,
+        at=now,
+        again=True,
+        open_task=open_task,
+    )
+
+
+def in_sight(alert: Alert, now: datetime) -> list[object]:
+    """Return what is to be told of an alert that somebody, or time, has just brought back into sight.
+
+    ISA-18.2: what is still wrong is announced again, and what was raised out of sight has opened no task yet. Whoever
+    was told of it before waits to hear that it is over.
+    """
+    if alert.hidden:
+        return []
+    if not alert.active:
+        return [returned(alert, now)]
+    open_task = alert.rule.open_task if alert.rule else None
+    return [] if alert.acknowledged_at else [announced(alert, now, open_task)]
+
+
 def health(asset_id: int) -> AssetHealthChanged:
     """Return the fact how bad the asset's alerts are now."""
     return AssetHealthChanged(asset_id=asset_id, worst=queries.worst_active_severity(asset_id))
 
 
+def healths(alerts: Iterable[Alert]) -> list[object]:
+    """Return the same of the assets of several alerts, in the order in which everybody locks what is kept of them."""
+    return [health(asset) for asset in sorted({alert.asset_id for alert in alerts})]
+
+
 def publish(facts: Iterable[object]) -> None:
     """Publish ``facts``, AlertChanged last: its listener takes the lock under which live events are numbered."""
-    for fact in sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)):
-        events.publish(fact)
+    events.publish_all(sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)))

@@ -9,10 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from techtrack.alerts.domain.terms import Stage, parse_escalation, stages_above
-from techtrack.alerts.events import AlertRaised
 from techtrack.alerts.models import Alert
 from techtrack.alerts.services.actions import IN_SERVICE, UNSHELVED
-from techtrack.alerts.services.telling import changed, happening, health, publish
+from techtrack.alerts.services.telling import announced, changed, happening, health, in_sight, publish
 
 MOST_AT_ONCE = 200
 VISIBLE = Q(shelved_until=None, out_of_service_until=None, suppressed_by="")
@@ -43,10 +42,8 @@ def _end(pk: int, now: datetime) -> None:
         facts += _over(alert, "unshelved", alert.shelved_until, UNSHELVED, now)
     if alert.out_of_service_until and alert.out_of_service_until <= now:
         facts += _over(alert, "returned_to_service", alert.out_of_service_until, IN_SERVICE, now)
-    if facts and alert.active and not alert.acknowledged_at and not alert.hidden:
-        # ISA-18.2: what is still wrong when it comes back into sight is announced again.
-        # What was raised out of sight has opened no task yet.
-        facts.append(_announced(alert, now, open_task=alert.rule.open_task if alert.rule else None))
+    if facts:
+        facts += [health(alert.asset_id), *in_sight(alert, now)]
     if alert.escalates_at and alert.escalates_at <= now:
         facts += _escalate(alert, alert.escalates_at, now)
     publish(facts)
@@ -73,23 +70,11 @@ def _escalate(alert: Alert, due: datetime, now: datetime) -> list[object]:
     _write(alert, now, severity=stage.severity, escalates_at=then)
     evidence = {"before": {"severity": severity}, "after": {"severity": stage.severity}}
     happening(alert, "escalated", by=None, now=now, at=due, before=alert.state, evidence=evidence).save()
-    return [_announced(alert, now), health(alert.asset_id), changed(alert, "escalated")]
+    return [announced(alert, now), health(alert.asset_id), changed(alert, "escalated")]
 
 
 def _stages(alert: Alert) -> tuple[Stage, ...]:
     return parse_escalation(alert.rule.escalation) if alert.rule else ()
-
-
-def _announced(alert: Alert, now: datetime, open_task: dict[str, Any] | None = None) -> AlertRaised:
-    return AlertRaised(
-        alert_id=alert.pk,
-        asset_id=alert.asset_id,
-        site_id=alert.asset.site_id,
-        severity=alert.severity,
-        at=now,
-        again=True,
-        open_task=open_task,
-    )
 
 
 def _write(alert: Alert, now: datetime, **values: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -15,6 +16,7 @@ from techtrack.assets import queries
 from techtrack.assets.models import Asset, AssetType, Health, Parameter
 from techtrack.core import clock
 from techtrack.core.api.fields import (
+    CodeField,
     IsoDurationField,
     MomentField,
     NumberField,
@@ -30,7 +32,6 @@ MOST_TAGS = 50
 LONGEST_TAG = 64
 MOST_PARAMETERS = 1_000
 MOST_ADDRESSES = 100
-CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
 STAMPS = ["version", "created_at", "updated_at"]
 
 
@@ -89,8 +90,19 @@ class AssetSerializer(ResourceSerializer[Asset]):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_TAG), max_length=MOST_TAGS, required=False
     )
-    health = serializers.ChoiceField(choices=Health.choices, read_only=True, help_text="Judged by its open alerts.")
+    health = serializers.ChoiceField(
+        choices=Health.choices,
+        read_only=True,
+        help_text="By its alerts that are active, or latched, and that nothing hides: critical where one is critical, "
+        "warning where there is another, good where there is none.",
+    )
     last_seen = MomentField(allow_null=True, read_only=True, help_text="The event time of its newest reading.")
+    clock_ahead = IsoDurationField(
+        allow_null=True,
+        read_only=True,
+        help_text="By how much the clock that stamps its readings is ahead, where it is by more than five minutes: "
+        "such readings are judged as of when they came.",
+    )
     created_at = MomentField(read_only=True)
     updated_at = MomentField(read_only=True)
 
@@ -115,6 +127,7 @@ class AssetSerializer(ResourceSerializer[Asset]):
             "tags",
             "health",
             "last_seen",
+            "clock_ahead",
             *STAMPS,
         ]
 
@@ -154,10 +167,15 @@ class AssetSerializer(ResourceSerializer[Asset]):
             "tags": instance.tags,
             "health": state.health if state else Health.UNKNOWN,
             "last_seen": _or_none(state and state.last_seen, clock.isoformat),
+            "clock_ahead": _or_none(state and state.clock_ahead, _seconds),
             "version": instance.version,
             "created_at": clock.isoformat(instance.created_at),
             "updated_at": clock.isoformat(instance.updated_at),
         }
+
+
+def _seconds(number: int) -> str:
+    return clock.iso_duration(timedelta(seconds=number))
 
 
 def _or_none(value: Any, form: Callable[[Any], str]) -> str | None:
@@ -173,7 +191,7 @@ def _location(asset: Asset) -> dict[str, float] | None:
 class TypeParameterSerializer(WholeSerializer):
     """A parameter that assets of a type emit, and the range that is plausible there."""
 
-    code = serializers.RegexField(CODE, max_length=64)
+    code = CodeField(max_length=64)
     unit = serializers.CharField(max_length=40, allow_blank=True, default="", help_text="A UCUM unit, such as Cel.")
     minimum = NumberField(allow_null=True, default=None)
     maximum = NumberField(allow_null=True, default=None)
@@ -184,6 +202,12 @@ class TypeParameterSerializer(WholeSerializer):
         if None not in (attrs["minimum"], attrs["maximum"]) and attrs["minimum"] > attrs["maximum"]:
             raise serializers.ValidationError({"maximum": "The maximum is below the minimum."})
         return attrs
+
+
+ONE_SLUG = UniqueValidator(
+    AssetType.objects.all(),
+    message="There is an asset type with this slug already: choose another, or change it.",
+)
 
 
 class AssetTypeSerializer(ResourceSerializer[AssetType]):
@@ -201,6 +225,7 @@ class AssetTypeSerializer(ResourceSerializer[AssetType]):
     class Meta:
         model = AssetType
         fields = ["id", "slug", "name", "parameters", "strict", "expected_interval", "retention", *STAMPS]
+        extra_kwargs: ClassVar[dict[str, Any]] = {"slug": {"validators": [ONE_SLUG]}}
 
     def validate_parameters(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
         codes = [entry["code"] for entry in parameters]
@@ -222,7 +247,10 @@ class NewAssetTypeSerializer(AssetTypeSerializer):
 
     class Meta(AssetTypeSerializer.Meta):
         fields = [*AssetTypeSerializer.Meta.fields, "pack"]
-        extra_kwargs = {"slug": {"required": False}, "name": {"required": False}}
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "slug": {"required": False, "validators": [ONE_SLUG]},
+            "name": {"required": False},
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         missing = {"slug", "name"} - set(attrs) if attrs.get("pack") is None else set()
@@ -282,8 +310,7 @@ class LabelsField(ObjectField):
 class ParameterSerializer(ResourceSerializer[Parameter]):
     """What is measured."""
 
-    code = serializers.RegexField(
-        CODE,
+    code = CodeField(
         max_length=64,
         validators=[UniqueValidator(Parameter.objects.all(), message="This parameter is registered already.")],
     )

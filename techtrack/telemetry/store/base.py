@@ -30,12 +30,13 @@ class LatestValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One committed batch and its place in the order of commits."""
+    """One committed batch and its place in the order of commits; ``received`` (µs): when it was taken in."""
 
     position: int
     kind: Kind
     origin: Origin
     batch: Batch
+    received: int = FOREVER[1]
 
 
 class Packed(NamedTuple):

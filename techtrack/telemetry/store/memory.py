@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from techtrack.core.clock import to_micros
 from techtrack.telemetry.domain.quality import Mark, Quality
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings, Row
 from techtrack.telemetry.domain.statistics import SECOND, STATISTICS, Statistics
@@ -35,19 +36,19 @@ class MemoryStore:
         for row in batch.rows():
             if row.asset not in self._forgotten:
                 self._write(row, kind)
-        return self._logged(batch, kind, origin)
+        return self._logged(batch, kind, origin, now)
 
     def mark(self, mark: Mark, *, now: datetime) -> int:
         self._marks.append(mark)
         batch = Batch(np.array([mark.asset] * 2), np.array([mark.start, mark.end - 1]), {})
-        return self._logged(batch, Kind.QUALITY, Origin.LIVE)
+        return self._logged(batch, Kind.QUALITY, Origin.LIVE, now)
 
     def forget(self, asset: int, *, now: datetime) -> int:
         self._forgotten.add(asset)
         self._values.pop(asset, None)
         self._locked = {place: lock for place, lock in self._locked.items() if place[0] != asset}
         self._marks = [mark for mark in self._marks if mark.asset != asset]
-        return self._logged(Batch(np.array([asset]), np.array([0]), {}), Kind.FORGET, Origin.LIVE)
+        return self._logged(Batch(np.array([asset]), np.array([0]), {}), Kind.FORGET, Origin.LIVE, now)
 
     def readings(
         self, assets: Iterable[int], *, span: Span = FOREVER, codes: Sequence[str] = ()
@@ -112,8 +113,8 @@ class MemoryStore:
         elif lock is not None:
             there.update({code: value for code, value in row.values.items() if code not in lock})
 
-    def _logged(self, batch: Batch, kind: Kind, origin: Origin) -> int:
-        self._log.append(LogEntry(len(self._log) + 1, kind, origin, batch))
+    def _logged(self, batch: Batch, kind: Kind, origin: Origin, now: datetime) -> int:
+        self._log.append(LogEntry(len(self._log) + 1, kind, origin, batch, to_micros(now)))
         return len(self._log)
 
     def _columns(self, asset: int, span: Span) -> Readings:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connection
 
+from techtrack.core.clock import to_micros
 from techtrack.core.models import Head
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin
 from techtrack.telemetry.store.base import LogEntry, Packed
@@ -138,4 +139,10 @@ def entry(row: Row) -> LogEntry:
     except Corrupt:
         _log.exception("segment %s is damaged and is left out", row.position)
         batch = Batch(np.empty(0, np.int64), np.empty(0, np.int64), {})
-    return LogEntry(row.position, Kind(row.kind), Origin(row.origin), batch)
+    return LogEntry(row.position, Kind(row.kind), Origin(row.origin), batch, _micros(row.received_at))
+
+
+def _micros(moment: object) -> int:
+    # SQLite keeps times as text in UTC, and says no zone.
+    at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
+    return to_micros(at if at.tzinfo else at.replace(tzinfo=UTC))

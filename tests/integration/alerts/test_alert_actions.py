@@ -298,9 +298,11 @@ class TestManyAtOnce:
         assert first.json() == second.json()
         assert AlertEvent.objects.filter(kind="commented").count() == 1
 
-    def test_of_nothing_is_nothing(self, api, olga):
-        answer = api(olga).post(f"{URL}actions/", {"action": "reset", "ids": []}, format="json")
-        assert answer.json() == {"results": []}
+    @pytest.mark.parametrize("name", ["ids", "items"])
+    def test_of_nothing_is_a_mistake(self, api, olga, name):
+        answer = api(olga).post(f"{URL}actions/", {"action": "reset", name: []}, format="json")
+        assert answer.status_code == 400
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{name}"]
 
 
 def at_once(*works):

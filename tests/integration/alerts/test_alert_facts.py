@@ -22,6 +22,7 @@ from techtrack.alerts.services import Said
 from techtrack.core import clock, events
 from techtrack.core.clock import to_micros
 from techtrack.core.errors import Conflict
+from techtrack.notifications.jobs import tell_due
 from techtrack.notifications.models import Delivery
 from techtrack.tasks.models import Task
 from tests import factories
@@ -229,11 +230,13 @@ class TestPuttingAside:
         rule = factories.make_rule(open_task={"title": "Look"})
         for fact in judged(rule, (RAISED, 0)):
             events.publish(fact)
+        tell_due()
         assert (Delivery.objects.count(), Task.objects.count()) == (1, 1)
         Task.objects.all().delete()
         act(Alert.objects.get(), "shelve", erik)
         for fact in judged(rule, (RETURNED, 1), (RAISED, 2)):
             events.publish(fact)
+        tell_due()
         assert (Delivery.objects.count(), Task.objects.count()) == (1, 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 
 import pytest
@@ -15,10 +16,11 @@ from techtrack.alerts import services as alerts
 from techtrack.alerts.domain.lifecycle import Change, Transition
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert, Rule
-from techtrack.alerts.recording import Finding, hold_rules
+from techtrack.alerts.recording import Finding, hold_rules, record
 from techtrack.alerts.rulebook import RuleBook
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset, AssetState
+from techtrack.core.clock import EPOCH, to_micros
 from techtrack.live import services as live
 from techtrack.telemetry import queries as telemetry
 from tests import factories
@@ -27,9 +29,9 @@ from tests.factories import NOW
 LONG_ENOUGH = 0.3
 
 
-def finding(rule, asset):
+def finding(rule, asset, at=EPOCH):
     entry = next(entry for entry in RuleBook.load().entries if entry.rule_id == rule.pk)
-    return Finding(entry, asset.pk, Transition(Change.RAISED, 0, 0, 85.0))
+    return Finding(entry, asset.pk, Transition(Change.RAISED, to_micros(at), 0, 85.0))
 
 
 def overlap(first, then, second):
@@ -64,7 +66,7 @@ class TestWriters:
         alert = factories.make_alert(robot)
         overlap(
             lambda: Alert.objects.filter(pk=alert.pk).update(value=3),
-            lambda: live.record(topic="sites/1/alerts", payload={"type": "alert"}, now=NOW),
+            lambda: live.record(topics=["sites/1/alerts"], payload={"type": "alert"}, now=NOW),
             lambda: alerts.delete_alert(alert=alert, by=access_of(erik), expected=None),
         )
         assert not Alert.objects.exists()
@@ -89,10 +91,30 @@ class TestWriters:
 
         overlap(
             raise_another,
-            lambda: live.record(topic="sites/1/alerts", payload={"type": "alert"}, now=NOW),
+            lambda: live.record(topics=["sites/1/alerts"], payload={"type": "alert"}, now=NOW),
             lambda: alerts.delete_rule(rule=rule, by=access_of(adam), expected=None, now=NOW),
         )
         assert not Alert.objects.filter(active=True).exists()
+
+    def test_of_an_alert_that_is_taken_up_again_do_not_deadlock(self, robot, station):
+        rule = factories.make_rule(reraise_window=timedelta(hours=1))
+        known = {"rule": rule, "parameter": rule.parameter}
+        over = factories.make_alert(robot, **known, is_open=False, active=False, returned_at=NOW)
+        still = factories.make_alert(station, **known)
+
+        def take(alert):
+            list(Alert.objects.select_for_update(no_key=True).filter(pk=alert.pk))
+
+        def judge():
+            with transaction.atomic():
+                found = [finding(rule, asset, at=NOW) for asset in (robot, station)]
+                assert hold_rules(found, others=[])
+                for one in found:
+                    record([one], now=NOW)
+
+        overlap(lambda: take(over), lambda: take(still), judge)
+        over.refresh_from_db()
+        assert (over.active, over.occurrences) == (True, 2)
 
 
 class TestDeletion:

@@ -60,17 +60,17 @@ class TestEnds:
             2,
         )
         assert told(kind) == [(NOW + 5 * MINUTE, None, state, "unacknowledged")]
-        raised, changed = heard
+        health, raised, changed = heard
+        assert health.worst == "high"
         assert (raised.again, raised.hidden, raised.open_task) == (True, False, {"title": "Look"})
         assert changed.event == kind
         at(7)
-        assert len(heard) == 2
+        assert len(heard) == 3
 
     @pytest.mark.parametrize(
         "facts",
         [
             pytest.param({"acknowledged_at": NOW}, id="taken"),
-            pytest.param({"active": False}, id="over"),
             pytest.param({"suppressed_by": "task:1"}, id="still hidden by something else"),
             pytest.param({"out_of_service_until": NOW + 60 * MINUTE}, id="still out of service"),
         ],
@@ -78,7 +78,14 @@ class TestEnds:
     def test_announce_nothing_that_is(self, robot, heard, facts):
         factories.make_alert(robot, shelved_until=NOW, **facts)
         at(1)
-        assert [getattr(fact, "event", None) for fact in heard] == ["unshelved"]
+        assert [type(fact).__name__ for fact in heard] == ["AssetHealthChanged", "AlertChanged"]
+        assert heard[-1].event == "unshelved"
+
+    def test_say_that_it_is_over_of_what_returned_out_of_sight(self, robot, heard):
+        factories.make_alert(robot, shelved_until=NOW, active=False)
+        at(1)
+        assert [type(fact).__name__ for fact in heard] == ["AssetHealthChanged", "AlertReturned", "AlertChanged"]
+        assert (heard[1].at, heard[1].hidden) == (NOW + MINUTE, False)
 
     def test_of_hundreds_are_done_in_parts(self, robot, monkeypatch):
         monkeypatch.setattr(timers, "MOST_AT_ONCE", 2)

@@ -203,6 +203,56 @@ class TestEditing:
             k: v for k, v in before.items() if k not in varying
         }
 
+    @pytest.mark.parametrize("method", ["put", "patch"])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("state", "acknowledged"),
+            ("status", "cleared_acknowledged"),
+            ("acknowledged_at", "2026-11-21T10:00:00Z"),
+            ("shelved_until", None),
+            ("shelve_reason", "Because"),
+            ("suppressed_by", "task:1"),
+            ("rule", 4),
+            ("occurrences", 2),
+            ("raised_at", "2026-11-21T10:00:01Z"),
+            ("value", "90"),
+            ("version", 99),
+            ("id", 0),
+        ],
+    )
+    def test_what_is_not_written_here_is_refused_and_not_passed_over(self, api, olga, report, method, name, value):
+        client = api(olga)
+        url = f"{URL}{report(shelved_until=factories.NOW).pk}/"
+        body = (client.get(url).json() if method == "put" else {}) | {"title": "New", name: value}
+        answer = getattr(client, method)(url, body, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "read_only")
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{name}"]
+        assert client.get(url).json()["title"] == "It rattles"
+
+    def test_a_time_may_be_sent_back_as_the_client_writes_it(self, api, olga, report):
+        told = {"raised_at": "2026-11-21T11:00:00.000+01:00", "title": "New"}
+        assert api(olga).patch(f"{URL}{report().pk}/", told, format="json").status_code == 200
+
+    def test_a_stale_body_with_its_version_is_412_all_the_same(self, api, olga, report):
+        client = api(olga)
+        url = f"{URL}{report().pk}/"
+        before = client.get(url)
+        client.post(f"{url}acknowledge/")
+        answer = client.put(url, before.json(), format="json", headers={"If-Match": before["ETag"]})
+        assert answer.status_code == 412
+
+    def test_the_severity_of_what_people_reported_is_the_operator_s(self, api, olga, report):
+        answer = api(olga).patch(f"{URL}{report().pk}/", {"severity": "low"}, format="json")
+        assert (answer.status_code, answer.json()["severity"]) == (200, "low")
+
+    def test_that_of_a_rule_s_alert_is_the_engineer_s(self, api, olga, erik, robot):
+        url = f"{URL}{factories.make_alert(robot, rule=factories.make_rule()).pk}/"
+        for severity in ("low", "critical"):
+            assert api(olga).patch(url, {"severity": severity}, format="json").status_code == 403
+        assert api(olga).put(url, api(olga).get(url).json() | {"title": "New"}, format="json").status_code == 200
+        assert api(erik).patch(url, {"severity": "low"}, format="json").json()["severity"] == "low"
+
     def test_put_resets_what_it_leaves_out_but_not_what_happened(self, api, olga, report):
         client = api(olga)
         url = f"{URL}{report(parameter='speed', assignee=olga, description='Long').pk}/"

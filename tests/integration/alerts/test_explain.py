@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from techtrack.accounts.queries import access_of
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert, AlertEvent, RuleRevision
-from techtrack.alerts.services import create_rule
+from techtrack.alerts.services import create_rule, delete_rule, update_rule
 from techtrack.core import clock
 from tests import factories
 
@@ -118,6 +118,13 @@ class TestExplanation:
         assert told["readings"]["to"] == clock.isoformat(START + timedelta(minutes=10, microseconds=1))
         assert told["readings"]["from"] == clock.isoformat(START - timedelta(minutes=20))
 
+    def test_units_are_written_as_people_do(self, api, vera, hot, warm, robot):
+        robot.type.parameters = [{"code": "temperature", "unit": "Cel"}]
+        robot.type.save()
+        told = api(vera).get(url(hot())).json()
+        assert told["sentence"].startswith("temperature has been above 90 °C since")
+        assert told["readings"]["series"][0]["unit"] == "Cel"
+
     def test_of_one_raised_again_explains_the_last_time(self, api, vera, hot, warm):
         alert = hot(START - timedelta(days=3), occurrences=2)
         event(alert, START - timedelta(days=2), "returned")
@@ -189,6 +196,84 @@ class TestExplanation:
         Alert.objects.filter(pk=alert.pk).update(condition="")
         rule.delete()
         assert api(vera).get(url(alert)).json()["rule"]["name"] == "Spindle"
+
+
+class TestWhatBecameOfIt:
+    @pytest.fixture
+    def found(self, erik, plant, robot, monkeypatch):
+        """``found()``: a rule whose alert is active, as the judge found it, and what works it on."""
+        monkeypatch.setattr(clock.plant_now, "_source", lambda: NOW)
+        judge = Judge()
+        judge.work()
+
+        def work():
+            while judge.work():
+                pass
+
+        conditions = [{"kind": "above", "limit": 60, "severity": "high"}]
+        data = {"name": "Spindle", "site": plant, "parameter": "temperature", "conditions": conditions}
+        rule = create_rule(by=access_of(erik), now=START, data=data)
+        factories.make_reading(robot, at=NOW - timedelta(minutes=5), temperature=70)
+        work()
+        return rule, Alert.objects.get(), work
+
+    @pytest.mark.parametrize(
+        ("change", "ended"),
+        [
+            ({"enabled": False}, "its rule was switched off"),
+            ({"parameter": "speed"}, "its rule was changed to watch another parameter"),
+            ({"tags": ["cnc"]}, "its rule no longer watched the asset"),
+        ],
+    )
+    def test_a_rule_that_was_changed_is_no_good_news(self, api, vera, erik, found, change, ended):
+        rule, alert, work = found
+        update_rule(rule=rule, by=access_of(erik), changes=change, expected=None, now=NOW)
+        work()
+        told = api(vera).get(url(alert)).json()
+        assert f"until {ended} at" in told["sentence"]
+        assert told["ended"] == ended
+
+    def test_nor_is_one_that_was_deleted(self, api, vera, erik, found):
+        rule, alert, _ = found
+        delete_rule(rule=rule, by=access_of(erik), expected=None, now=NOW)
+        told = api(vera).get(url(alert)).json()
+        assert "until its rule was deleted at 11:00" in told["sentence"]
+
+    def test_what_was_over_before_its_rule_was_deleted_was_not_ended_by_that(self, api, vera, erik, found):
+        rule, alert, work = found
+        update_rule(rule=rule, by=access_of(erik), changes={"tags": ["cnc"]}, expected=None, now=NOW)
+        work()
+        delete_rule(rule=rule, by=access_of(erik), expected=None, now=NOW)
+        assert api(vera).get(url(alert)).json()["ended"] == "its rule no longer watched the asset"
+
+    def test_what_returned_returned(self, api, vera, found, robot):
+        _, alert, work = found
+        assert api(vera).get(url(alert)).json()["ended"] is None
+        factories.make_reading(robot, at=NOW - timedelta(minutes=1), temperature=50)
+        work()
+        assert api(vera).get(url(alert)).json()["ended"] == "it returned"
+
+    def test_tells_that_it_was_escalated(self, api, vera, hot):
+        alert = hot()
+        at = START + timedelta(minutes=10)
+        event(alert, at, "escalated", before={"severity": "medium"}, after={"severity": "high"})
+        told = api(vera).get(url(alert)).json()
+        assert told["escalated"] == [{"at": clock.isoformat(at), "before": "medium", "after": "high"}]
+        assert "It was escalated from medium to high at 09:10" in told["sentence"]
+
+    def test_tells_what_hides_it_as_far_as_the_reader_may_know(self, api, vera, olga, hot, other_site):
+        until = NOW + timedelta(hours=1)
+        above = hot(START - timedelta(hours=1), asset_id=factories.make_equipment(site=other_site).pk)
+        alert = hot(shelved_until=until, shelved_by=olga, shelve_reason="Known", suppressed_by=f"alert:{above.pk}")
+        told = api(vera).get(url(alert)).json()
+        assert told["hidden"] == [
+            {"how": "shelved", "by": "olga", "until": clock.isoformat(until), "reason": "Known"},
+            {"how": "suppressed", "by": "an alert of something above it", "until": None, "reason": ""},
+        ]
+        assert "It is shelved, by olga, until 2026-11-21 12:00 CET: Known." in told["sentence"]
+        silence = factories.make_silence(name="Night")
+        Alert.objects.filter(pk=alert.pk).update(suppressed_by=f"silence:{silence.pk}")
+        assert "It is hidden by the silence “Night”." in api(vera).get(url(alert)).json()["sentence"]
 
 
 class TestSimilar:

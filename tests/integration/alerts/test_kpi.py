@@ -188,11 +188,23 @@ class TestKpi:
             ({"from": "2090-01-01T00:00:00Z"}, "?from"),
             ({"from": "2020-01-01T00:00:00Z"}, "?from"),
             ({"sight": "1"}, "?sight"),
+            ({"from": "2026-02-30"}, "?from"),
+            ({"to": "9999-01-01"}, "?to"),
+            ({"timezone": "Berlin"}, "?timezone"),
         ],
     )
     def test_bad_input_is_named(self, api, vera, query, pointer):
         answer = api(vera).get(URL, query)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+
+    def test_a_day_is_its_beginning_at_the_site_or_where_it_is_said(self, api, vera, plant):
+        def span(**query):
+            told = api(vera).get(URL, {"from": "2026-11-02", "to": "2026-11-03", **query}).json()
+            return told["from"], told["to"]
+
+        assert span() == ("2026-11-02T00:00:00Z", "2026-11-03T00:00:00Z")
+        assert span(site=plant.pk) == ("2026-11-01T23:00:00Z", "2026-11-02T23:00:00Z")
+        assert span(site=plant.pk, timezone="Asia/Tokyo")[0] == "2026-11-01T15:00:00Z"
 
     def test_without_a_time_the_last_week_is_meant(self, api, vera):
         told = api(vera).get(URL).json()

@@ -8,7 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from techtrack.accounts.domain.access import internal
+from techtrack.accounts.domain.access import Scope, internal
+from techtrack.accounts.queries import access_of_key
 from techtrack.alerts import jobs
 from techtrack.alerts.models import Alert, PreviewRun, Rule
 from techtrack.alerts.queries import lab
@@ -250,6 +251,13 @@ class TestSight:
         elsewhere = factories.make_rule(site=other_site)
         assert post(api(vera), rule_id=elsewhere.pk).status_code == 400
 
+    def test_a_key_that_may_only_read_may_ask_since_nothing_changes(self, api, vera, olga, hot):
+        for scope, wanted, background in ((Scope.READ, 200, 403), (Scope.WRITE, 200, 202), (Scope.INGEST, 403, 403)):
+            machine = api(None)
+            machine.force_authenticate(olga, token=access_of_key(factories.make_key(olga, scope=scope)))
+            assert post(machine, rule=HOT).status_code == wanted, scope
+            assert post(machine, rule=HOT, background=True).status_code == background, scope
+
     def test_of_strangers_is_none(self, client):
         assert client.post(URL, SPAN | {"rule": HOT}, content_type="application/json").status_code == 401
 
@@ -369,4 +377,5 @@ class TestWarning:
         body = HOT | {"scope": {"site": plant.pk}, "conditions": [{"kind": "above", "limit": 40.0}]}
         assert api(erik).post("/api/rules/", body, format="json").json()["warning"] is None
         store(robot, [50.0] * 500, begin=clock.now() - timedelta(hours=3))
-        assert api(erik).post("/api/rules/", body | {"enabled": False}, format="json").json()["warning"] is None
+        off = body | {"name": "Off", "enabled": False}
+        assert api(erik).post("/api/rules/", off, format="json").json()["warning"] is None

@@ -20,7 +20,7 @@ from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.telemetry import services as telemetry_services
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
-from tests.campaigns.judging import Recorder, arrange, differences
+from tests.campaigns.judging import Recorder, arrange, differences, hurried
 from tests.factories import NOW
 from tests.unit.alerts.watching import SECOND, Walk
 
@@ -84,7 +84,7 @@ class Plant:
             self._finish(judge)
 
     def _send(self):
-        rows = [Row(*row) for row in self.walk.rows()]
+        rows = [Row(*row) for row in hurried(self.walk.rows(), self.dice)]
         origin = self.dice.choice([Origin.LIVE] * 9 + [Origin.REPLAY, Origin.IMPORT])
         now = from_micros(self.walk.clock)
         telemetry_services.ingest(batch=Batch.of(rows), by=internal(), now=now, origin=origin)
@@ -142,10 +142,15 @@ def judges_late_data_by_the_end_of_the_page(patch):
     patch.setattr(folding, "_step_late", late)
 
 
+def believes_every_clock(patch):
+    patch.setattr(folding, "set_right", lambda entry: (entry, {}))
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("plant", "seed"),
     [
+        (believes_every_clock, 0),
         (forgets_windows_on_restart, 0),
         (forgets_what_holds_on_restart, 0),
         (moves_its_cursor_in_another_transaction, 0),

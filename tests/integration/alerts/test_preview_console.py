@@ -86,7 +86,7 @@ class TestPreview:
         ("said", "told"),
         [
             (["--rule", "999"], "there is no rule 999"),
-            (["--rule", "nowhere.yaml"], "nowhere.yaml"),
+            (["--rule", "nowhere.yaml"], "there is no file or folder nowhere.yaml"),
             (["--rule", "FILE#Cold"], "holds Hot"),
             (["--rule", "FILE", "--asset", "nobody"], "there is no asset 'nobody'"),
             (["--rule", "FILE", "--sweep", "colour=red"], "is no sweep such as deadband=0,1,2"),
@@ -101,6 +101,32 @@ class TestPreview:
         output = run(*(part.replace("FILE", str(file)) for part in said), code=2)
 
         assert told in " ".join(output.split())
+
+    def test_fits_a_terminal_that_nobody_has_widened(self, file, tmp_path, plant):
+        press = factories.make_equipment("Press of the second hall, left side", site=plant, key="press")
+        store(press)
+        known = tmp_path / "known.yaml"
+        known.write_text("- {name: fire, from: 2026-03-01T06:00:00Z, to: 2026-03-01T07:00:00Z}", encoding="utf-8")
+        axes = ("limit=80,81", "deadband=0,0.5", "on_delay=PT0S,PT12M22.488S", "off_delay=PT0S,PT1H")
+        sweep = [part for axis in axes for part in ("--sweep", axis)]
+
+        told = run("--rule", file, "--incidents", known, *sweep)
+
+        rows = [line for line in told.splitlines() if not line.startswith(("Advice", "        {"))]
+        assert len([line for line in rows if line.lstrip().startswith(("80 ", "81 "))]) == 16
+        assert max(len(line) for line in rows) <= 80
+        assert "…" not in told
+        assert " 12.4 min " in told
+        assert "12.3748" not in told
+
+    def test_says_below_why_settings_cannot_be_tried(self, file, tmp_path, robot):
+        store(robot)
+        path = tmp_path / "band.yaml"
+        path.write_text(FILE.replace("above, limit: 80", "outside, low: 0, high: 80"), encoding="utf-8")
+
+        told = run("--rule", path, "--asset", robot.pk, "--sweep", "deadband=1,100")
+
+        assert "deadband 100: the deadband is larger than half the band" in told
 
     def test_points_into_the_file(self, tmp_path):
         path = tmp_path / "bad.yaml"

@@ -120,6 +120,18 @@ class TestRestart:
         work(judge)
         assert Alert.objects.get().returned_at == NOW - 20 * SECOND
 
+    def test_knows_how_late_readings_use_to_come(self, judge, robot):
+        """Readings that come a minute late are no silence, nor just because the judge began anew."""
+        make_rule(no_data={"after": "PT10S"})
+        send(robot, (-60, 70.0))
+        work(judge)
+        for at in range(-59, -49):
+            send(robot, (at, 70.0))
+            work(judge)
+        assert blob().position < telemetry.consumed(NAME)
+        work(Judge())
+        assert not Alert.objects.exists()
+
     def test_goes_on_with_an_alert_without_a_blob_that_can_be_read(self, judge, robot):
         """As after an update: the blob has another form, what phase a rule is in stands in rows."""
         make_rule(deadband=5.0)
@@ -213,6 +225,30 @@ class TestPage:
             send(robot, *batch)
         work(judge)
         assert list(AlertEvent.objects.order_by("pk").values_list("kind", "at")) == said(batches, rule)
+
+    def test_lets_nothing_end_by_a_clock_that_went_on_while_the_log_was_not_read(
+        self, judge, robot, station, monkeypatch
+    ):
+        """A judge that was away: what lies further on in the log is no silence, and ends what was pending."""
+        make_rule(no_data={"after": "PT20S"}, on_delay=20 * SECOND)
+
+        def came(at, asset, value):
+            moment = NOW + at * SECOND
+            rows = [Row(asset.pk, to_micros(moment), {"t": value})]
+            telemetry_services.ingest(batch=Batch.of(rows), by=internal(), now=moment, origin=Origin.LIVE)
+
+        monkeypatch.setattr(clock.plant_now, "_source", lambda: NOW - 100 * SECOND)
+        came(-100, station, 70.0)
+        came(-100, robot, 99.0)
+        work(judge)
+        monkeypatch.setattr(clock.plant_now, "_source", lambda: NOW)
+        for at in range(-90, 0, 10):
+            came(at, station, 70.0)
+            came(at, robot, 70.0)
+        monkeypatch.setattr(recall, "MOST_READINGS", 1)
+        monkeypatch.setattr(recall, "_FIRST", 1)
+        work(judge)
+        assert not Alert.objects.exists()
 
 
 def said(batches, rule):

@@ -17,6 +17,7 @@ from techtrack import cli
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import services
 from techtrack.alerts.domain import files
+from techtrack.alerts.domain.terms import severities_of
 from techtrack.alerts.models import Rule, RuleRevision
 from techtrack.alerts.queries import rules_told
 from techtrack.alerts.queries.files import NoName
@@ -72,9 +73,11 @@ class TestExport:
                 "inhibited_by": dice.sample(made, min(len(made), dice.choice([0, 0, 1, 2]))),
                 "guidance": dice.choice([{}, {"action": "Look: no — äöü\nagain", "respond_within": "PT10M"}]),
                 "open_task": dice.choice([None, {"title": "1e5", "priority": 3}]),
-                "escalation": dice.choice([[], [{"after": "PT10M", "severity": "critical"}]]),
             }
-            made.append(factories.make_rule(name=f"Rule {number // 2}", **any_rule(dice), **scopes[scope], **more).pk)
+            rule = any_rule(dice)
+            if severities_of(rule["conditions"], rule.get("no_data")) != {"critical"}:
+                more["escalation"] = dice.choice([[], [{"after": "PT10M", "severity": "critical"}]])
+            made.append(factories.make_rule(name=f"Rule {number // 2}", **rule, **scopes[scope], **more).pk)
         text = exported(adam)
         definitions = self.definitions()
         assert {what for _, what in told(write(text, adam))} == {"unchanged"}
@@ -126,9 +129,9 @@ class TestExport:
         assert first.inhibited_by == []
 
     def test_refuses_what_nobody_could_tell_apart(self, adam, plant):
-        factories.make_rule(name="Hot")
+        first = factories.make_rule(name="Hot")
         again = factories.make_rule(name="Hot")
-        with pytest.raises(NoName, match="2 rules 'Hot'"):
+        with pytest.raises(NoName, match=f"rules {first.pk}, {again.pk} 'Hot' watch the same"):
             exported(adam)
         again.delete()
         twins = [factories.make_equipment("Twin", site=plant) for _ in range(2)]
@@ -374,9 +377,9 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            pytest.param(None, "No such file", id="no file"),
+            pytest.param(None, "there is no file or folder rules.yaml", id="no file"),
             pytest.param(b"\xff", "no text in UTF-8", id="no text"),
-            pytest.param(b"rules: [", "rules.yaml: ", id="no YAML"),
+            pytest.param(b"rules: [", "rules.yaml: line 2, column 1: this is no YAML: while parsing", id="no YAML"),
             pytest.param(b"rules: other.yaml", "list of at most", id="the path of another"),
         ],
     )
@@ -474,7 +477,7 @@ class TestTestCommand:
         ("text", "said"),
         [
             ("rules: []", "list of tests"),
-            ("rules: .", "Is a directory"),
+            ("rules: .", "is a folder"),
             ("rules: none.yaml\ntests: []", "none.yaml"),
             ("", "begins with `rules:`"),
         ],

@@ -88,7 +88,8 @@ class TestRule:
 
     def test_is_merged_by_a_patch(self, api, erik, made):
         url = f"{URL}{made(**FULL)['id']}/"
-        patched = api(erik).patch(url, {"no_data": {"policy": "keep"}, "count": None}, format="json").json()
+        changes = {"no_data": {"policy": "keep"}, "count": None, "escalation": []}
+        patched = api(erik).patch(url, changes, format="json").json()
         assert (patched["no_data"], patched["count"]) == ({"after": "3x", "policy": "keep", "severity": "medium"}, None)
         assert patched["late_data"] == {"max_age": "PT2H"}
 
@@ -116,6 +117,7 @@ class TestRule:
             ({"escalation": [{"after": "PT1M"}]}, "/escalation/0/severity"),
             ({"escalation": [{"after": "PT1M", "severity": "high", "to": "x"}]}, "/escalation/0/to"),
             ({"escalation": [{"after": "PT0S", "severity": "high"}]}, "/escalation/0/after"),
+            ({"escalation": [{"after": "PT2M", "severity": "critical"}]}, "/escalation/0/severity"),
             ({"escalation": [{"after": "PT2M", "severity": "low"}, {"after": "PT1M", "severity": "high"}]},
              "/escalation/1/after"),
         ],
@@ -162,7 +164,8 @@ class TestRevision:
         rule = made(**FULL)
         kept = RuleRevision.objects.get().definition
         assert kept == {name: rule[name] for name in kept}
-        assert set(rule) - set(kept) == {"id", "revision", "version", "created_at", "updated_at", "warning"}
+        told_only = {"id", "revision", "version", "created_at", "updated_at", "fault", "warning"}
+        assert set(rule) - set(kept) == told_only
         assert api(erik).put(f"{URL}{rule['id']}/", kept, format="json").status_code == 200
 
     def test_begins_with_what_an_older_rule_said(self, api, erik, plant):

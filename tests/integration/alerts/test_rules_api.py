@@ -50,6 +50,17 @@ class TestWriting:
         assert (rule["open_task"], rule["guidance"], rule["enabled"]) == (None, {}, True)
         assert [type(fact).__name__ for fact in heard] == ["RuleChanged"]
 
+    def test_one_of_the_same_name_and_scope_is_warned_of(self, api, erik, adam, body, other_site):
+        client = api(erik)
+        first, second = (client.post(URL, body, format="json").json() for _ in range(2))
+        assert first["warning"] is None
+        assert second["warning"].startswith(f"of the same name and scope is rule {first['id']}: ")
+        others = [body | {"name": "Other"}, body | {"scope": body["scope"] | {"tags": ["cnc"]}}]
+        others.append(body | {"scope": {"site": other_site.pk}})
+        assert [api(adam).post(URL, one, format="json").json()["warning"] for one in others] == [None] * 3
+        renamed = client.patch(f"{URL}{second['id']}/", {"name": "Another"}, format="json").json()
+        assert renamed["warning"] is None
+
     def test_all_of_it_comes_back_as_it_was_sent(self, api, erik, body, robot):
         full = body | {
             "scope": {"asset_type": "robot", "site": robot.site_id, "assets": [robot.pk], "tags": ["cnc"]},

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.queries import access_of
@@ -245,3 +247,96 @@ class TestReading:
         always = factories.make_silence(rrule="FREQ=DAILY", duration=48 * HOUR, ends_at=None, timezone="UTC")
         answer = api(adam).get(f"{URL}{always.pk}/").json()
         assert (answer["active"], answer["next_windows"]) == (True, [])
+
+    def test_narrows_by_what_holds_now(self, api, adam):
+        holding = factories.make_silence()
+        nightly = factories.make_silence(rrule="FREQ=DAILY", duration=HOUR, starts_at=NOW - 3 * HOUR, ends_at=None)
+        unread = factories.make_silence(timezone="Mars/Olympus")
+        client = api(adam)
+        for query, found in (("active=true", [holding.pk]), ("active=false", [nightly.pk, unread.pk])):
+            assert sorted(row["id"] for row in client.get(f"{URL}?{query}").json()["results"]) == found
+        assert client.get(f"{URL}?active=now").status_code == 400
+
+
+class TestOtherSites:
+    @pytest.fixture
+    def far(self, other_site):
+        return factories.make_equipment("Far", site=other_site)
+
+    @pytest.fixture
+    def wide(self, robot, far, other_site):
+        """A silence of no site, by somebody who works everywhere, that names things of both sites."""
+        rules = [factories.make_rule(site=robot.site).pk, factories.make_rule(site=other_site).pk]
+        return factories.make_silence(site=None, matchers={"assets": [robot.pk, far.pk], "rules": rules})
+
+    def test_nobody_reads_the_ids_of_what_he_may_not_see(self, api, vera, adam, wide, robot):
+        everything = wide.matchers
+        mine = {"assets": [robot.pk], "rules": everything["rules"][:1]}
+        assert api(vera).get(f"{URL}{wide.pk}/").json()["matchers"] == mine
+        assert [row["matchers"] for row in api(vera).get(URL).json()["results"]] == [mine]
+        assert api(adam).get(f"{URL}{wide.pk}/").json()["matchers"] == everything
+
+    def test_one_that_names_others_alone_does_not_look_as_if_it_were_for_all(self, api, vera, far):
+        silence = factories.make_silence(site=None, matchers={"assets": [far.pk]})
+        assert api(vera).get(f"{URL}{silence.pk}/").json()["matchers"] == {"assets": []}
+
+    def test_reading_many_costs_no_more_than_reading_one(self, api, vera, wide, django_assert_num_queries):
+        client = api(vera)
+        with CaptureQueriesContext(connection) as one:
+            client.get(URL)
+        for _ in range(3):
+            factories.make_silence(site=None, matchers=wide.matchers)
+        with django_assert_num_queries(len(one)):
+            assert client.get(URL).json()["count"] == 4
+
+    def test_what_was_not_shown_stays_when_it_is_written_back(self, api, olga, plant, robot, far):
+        silence = factories.make_silence(site=plant, matchers={"assets": [robot.pk, far.pk]})
+        client = api(olga)
+        url = f"{URL}{silence.pk}/"
+        assert client.put(url, client.get(url).json(), format="json").status_code == 200
+        assert client.patch(url, {"matchers": {"assets": None}}, format="json").json()["matchers"] == {"assets": []}
+        silence.refresh_from_db()
+        assert silence.matchers == {"assets": [far.pk]}
+
+    def test_one_of_a_site_names_nothing_of_another(self, api, adam, once, far, other_site):
+        rule = factories.make_rule(site=other_site)
+        client = api(adam)
+        for matchers, pointer in (
+            ({"assets": [far.pk]}, "/matchers/assets"),
+            ({"rules": [rule.pk]}, "/matchers/rules"),
+        ):
+            answer = client.post(URL, once | {"matchers": matchers}, format="json")
+            assert (answer.status_code, pointers(answer)) == (400, [pointer])
+        everywhere = client.post(URL, once | {"site": None, "matchers": {"assets": [far.pk]}}, format="json").json()
+        moved = client.patch(f"{URL}{everywhere['id']}/", {"site": once["site"]}, format="json")
+        assert (moved.status_code, pointers(moved)) == (400, ["/matchers/assets"])
+        anywhere = factories.make_rule()
+        assert client.post(URL, once | {"matchers": {"rules": [anywhere.pk]}}, format="json").status_code == 201
+
+
+class TestPast:
+    OVER = {"starts_at": "2026-11-20T09:00:00Z", "ends_at": "2026-11-20T11:00:00Z"}
+
+    @pytest.mark.parametrize(
+        ("times", "pointer"),
+        [
+            (OVER, "/ends_at"),
+            (OVER | {"rrule": "FREQ=DAILY", "duration": "PT1H"}, "/ends_at"),
+            ({"rrule": "FREQ=DAILY;COUNT=3", "duration": "PT1H", "starts_at": "2026-11-01T09:00:00Z"}, "/rrule"),
+        ],
+    )
+    def test_one_that_would_hide_nothing_is_refused(self, api, olga, once, times, pointer):
+        body = {name: value for name, value in once.items() if name != "ends_at"} | times
+        answer = api(olga).post(URL, body, format="json")
+        assert (answer.status_code, pointers(answer)) == (400, [pointer])
+        assert not Silence.objects.exists()
+
+    def test_one_that_holds_may_be_ended_at_once_and_is_then_over(self, api, olga, once):
+        client = api(olga)
+        url = f"{URL}{client.post(URL, once, format='json').json()['id']}/"
+        ended = client.patch(url, {"ends_at": "2026-11-21T09:59:59Z"}, format="json")
+        assert (ended.status_code, ended.json()["active"]) == (200, False)
+        assert client.patch(url, {"name": "Over"}, format="json").status_code == 200
+        again = client.patch(url, {"ends_at": "2026-11-21T09:59:00Z"}, format="json")
+        assert (again.status_code, pointers(again)) == (400, ["/ends_at"])
+        assert client.patch(url, {"ends_at": "2026-11-21T12:00:00Z"}, format="json").json()["active"] is True

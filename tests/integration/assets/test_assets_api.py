@@ -16,7 +16,7 @@ DOORS = pytest.mark.parametrize("door", ["equipment", "sensors"])
 FIELDS = [
     *("id", "key", "name", "type", "model", "serial_number", "manufacturer", "installation_date", "status", "site"),
     *("parent", "location", "description", "attributes", "expected_interval", "tags", "health", "last_seen"),
-    *("version", "created_at", "updated_at"),
+    *("clock_ahead", "version", "created_at", "updated_at"),
 ]
 FULL = {
     "key": "press-7",

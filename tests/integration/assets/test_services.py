@@ -133,7 +133,7 @@ class TestHealth:
         ("worst", "health"),
         [
             ("critical", "critical"),
-            ("high", "critical"),
+            ("high", "warning"),
             ("medium", "warning"),
             ("low", "warning"),
             ("info", "warning"),

@@ -257,6 +257,10 @@ class Life:
             values = {key: value for key, value in values.items() if self._minds(key, value)}
             if not values:
                 return
+        self.hear(at, values)
+
+    def hear(self, at: int, values: Mapping[Key, float]) -> None:
+        """Take values as they are, whether or not they are quiet."""
         self._see(at, values, set())
 
     def silence(self, at: int, leaves: set[int]) -> None:
@@ -386,10 +390,13 @@ class Oracle:
         self._life = Life(reading)
         self._chains = {key: _chain(key) for key in reading.series}
         self._newest: dict[str, int] = {}
+        self._silences: set[tuple[Key, int]] = set()
         self._late: Life | None = None
         self._raised: int | None = None
         self.said: list[Said] = []
-        self._judges_late = reading.late > 0 and len(reading.series) == 1 and len(reading.series[0]) == 1
+        # Of series that only tell whether anything comes, nothing comes late.
+        asked = list(dict.fromkeys(leaf.series for leaf in reading.leaves if not leaf.lapse))
+        self._judges_late = reading.late > 0 and len(asked) == 1 and len(asked[0]) == 1
 
     def take(self, position: int, rows: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Take the readings of the asset in one entry of the log."""
@@ -418,6 +425,8 @@ class Oracle:
         gap = self._chains[key].links[0]
         assert isinstance(gap, SlowGap)
         assert gap.lapses() == at, f"silence is not too long at {at}"
+        assert not self._reading.forgets or (key, at) not in self._silences, f"told twice of the silence from {at} on"
+        self._silences.add((key, at))
         self._life.silence(at, {i for i, leaf in enumerate(self._reading.leaves) if leaf.lapse and leaf.series == key})
         self._told(position)
 
@@ -437,16 +446,18 @@ class Oracle:
                 self._newest[code] = at
                 found.append((at, value))
             elif self._judges_late and at >= newest - self._reading.late:
-                self._take_late(position, at, value)
+                self._take_late(position, at, code, value)
         return found
 
     # -- The past ----------------------------------------------------------------------------------------------
 
-    def _take_late(self, position: int, at: int, value: float) -> None:
+    def _take_late(self, position: int, at: int, code: str, value: float) -> None:
+        if (code,) not in self._chains:
+            return
         if self._late is not None and at <= self._late.seen:
             self._end_late(position)
         late = self._late = self._late or Life(self._reading)
-        late.look(at, {self._reading.series[0]: value})
+        late.hear(at, {(code,): value})
         for kind, when, severity, about in late.said:
             if kind == "raised":
                 self._raised = when
@@ -513,20 +524,31 @@ class Ticked(NamedTuple):
 
 def replay(
     readings: Mapping[tuple[int, int], Reading],
-    log: Iterable[tuple[int, Sequence[tuple[int, int, Mapping[str, float]]]]],
+    log: Iterable[tuple[int, float, Sequence[tuple[int, int, Mapping[str, float]]]]],
     ticks: Sequence[Ticked],
 ) -> dict[tuple[int, int], list[Said]]:
-    """Give what is said of each rule and asset; the log as (position, [(asset, time, values)]), both in their order."""
+    """Give what is said of each rule and asset, in order.
+
+    The log is (position, when it came, [(asset, time, values)]).
+    """
     oracles = {key: Oracle(reading) for key, reading in readings.items()}
     waiting = list(ticks)[::-1]
-    for position, rows in [(0, []), *log, (INFINITY, [])]:
+    for position, came, rows in [(0, 0, []), *log, (INFINITY, 0, [])]:
         while waiting and waiting[-1].position < position:
             _tick(oracles, waiting.pop())
         for (_, asset), oracle in oracles.items():
             mine = [(at, values) for who, at, values in rows if who == asset]
             if mine:
-                oracle.take(int(position), mine)
+                oracle.take(int(position), _by_the_right_time(mine, came))
     return {key: oracle.said for key, oracle in oracles.items()}
+
+
+def _by_the_right_time(
+    readings: list[tuple[int, Mapping[str, float]]], came: float
+) -> list[tuple[int, Mapping[str, float]]]:
+    """Of an asset whose clock is more than five minutes ahead the newest reading was read when it came."""
+    fast = max(at for at, _ in readings) - came
+    return [(at - int(fast), values) for at, values in readings] if fast > 300 * SECOND else readings
 
 
 def _tick(oracles: Mapping[tuple[int, int], Oracle], tick: Ticked) -> None:

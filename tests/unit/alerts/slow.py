@@ -173,7 +173,8 @@ class SlowDeviation(Slow):
         if self._given is not None:
             return [(at, (value - self._given[0]) / self._given[1])]
         if not self._learnt or at < self._learnt[0][0] + self._learn:
-            self._learnt.append((at, value))
+            # What is beyond is no measurement.
+            self._learnt += [(at, value)] if abs(value) <= 1e140 else []
             return []
         if len(self._learnt) < 10:
             return []
@@ -201,7 +202,7 @@ class SlowSignals(Slow):
 
     def take(self, at: int, value: float) -> Told:
         if self._given is None and len(self._learnt) < self._learn:
-            self._learnt.append(value)
+            self._learnt += [value] if abs(value) <= 1e140 else []
             return []
         # No rule looks further back.
         self._values = [*self._values[-19:], value]

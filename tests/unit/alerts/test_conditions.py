@@ -340,6 +340,9 @@ class TestLateData:
         found = past([(110, 85.0), (70, 60.0), (111, 86.0)], current=[(112, 70.0)])
         assert found == [("raised", 110), ("returned", 112)]
 
+    def test_tell_of_an_episode_of_a_rule_that_minds_silence_too(self):
+        assert past([(70, 85.0), (72, 86.0), (75, 70.0)], no_data={"after": "PT10M"}) == [("past", 70, 75, 70)]
+
     def test_that_are_too_old_tell_of_nothing(self):
         assert past([(59, 85.0), (75, 70.0)]) == []
 
@@ -361,7 +364,6 @@ class TestLateData:
         "rule",
         [
             pytest.param({"aggregate": {"window": "PT10S"}}, id="windows"),
-            pytest.param({"no_data": {"after": "PT10M"}}, id="silence"),
             pytest.param({"conditions": [RATE]}, id="a rate"),
         ],
     )

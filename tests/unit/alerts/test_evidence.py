@@ -8,22 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from techtrack.alerts.api.serializers import UNITS
 from techtrack.alerts.domain.condition import conditions
-from techtrack.alerts.domain.evidence import (
-    Extreme,
-    Facts,
-    Origin,
-    condition_of,
-    origin_of,
-    parameters_of,
-    rises,
-    sentence,
-)
+from techtrack.alerts.domain.evidence import Extreme, Origin, condition_of, origin_of, parameters_of, rises
+from techtrack.alerts.domain.wording import Aside, Escalated, Facts, in_words, sentence
 
 AT = datetime(2026, 11, 21, 10, 3, tzinfo=UTC)
 FACTS = Facts(
     parameter="temperature",
-    unit="°C",
+    units={"temperature": "°C", "speed": "rpm"},
     zone=ZoneInfo("UTC"),
     rule="Hot",
     revision=3,
@@ -85,7 +78,13 @@ class TestSentence:
             ("no_data", {"after": "PT90S"}, None, "silent for 1 min 30 s or longer since"),
             ("deviation", {"sigmas": 3}, 3.4, "more than 3 standard deviations from what is normal for it since"),
             ("forecast", {"horizon": "P1D", "above": 90}, 91.0, "heading for 90 °C within 1 d since"),
-            ("control_chart", {"rules": [1, 2]}, 1.0, "out of statistical control (Nelson rules 1, 2) since"),
+            ("control_chart", {"rules": [1, 2]}, None, "out of statistical control (Nelson rules 1, 2) since"),
+            (
+                "control_chart",
+                {"rules": [1, 2, 3]},
+                5.0,
+                "statistical control: a value beyond 3 sigmas (Nelson rule 1); six values rising or falling in a row (",
+            ),
             ("all_of", {"conditions": []}, None, "in a state that meets all of several conditions since"),
             ("of_a_plug_in", {}, 7.0, "in the condition “of_a_plug_in” since"),
             ("", {}, None, "has been as its rule forbids since"),
@@ -112,6 +111,54 @@ class TestSentence:
 
     def test_of_several_parameters(self):
         assert told(parameter="a and b", kind="any_of").startswith("a and b have been in a state that meets one of")
+
+    COMBINED = {
+        "conditions": [
+            {"kind": "above", "limit": 80},
+            {
+                "kind": "any_of",
+                "conditions": [
+                    {"kind": "below", "limit": {"attribute": "slow"}, "parameter": "speed"},
+                    {"kind": "outside", "low": 1, "high": 2, "parameter": "pressure"},
+                    {"kind": "forecast", "above": 9, "horizon": "PT1H", "over": "PT5M", "parameter": "wear"},
+                ],
+            },
+        ]
+    }
+
+    def test_of_combined_conditions_names_each(self):
+        facts = {"definition": {"parameter": "temperature"}, "condition": self.COMBINED, "parameter": "a and b"}
+        assert told(kind="all_of", **facts).startswith(
+            "temperature above 80 °C and (speed below its slow or pressure below 1 or above 2 or "
+            "wear heading for 9 within 1 h) have held together since 2026-11-21 10:03 UTC (limit of"
+        )
+        over = told(kind="any_of", until=AT + timedelta(minutes=5), **facts)
+        assert " wear heading for 9 within 1 h) held from 2026-11-21 10:03 UTC until it returned at 10:08 (" in over
+        assert over.startswith("temperature above 80 °C or (speed below")
+
+    def test_says_what_ended_it(self):
+        facts = {"until": AT + timedelta(minutes=5), "ended": "its rule was switched off"}
+        assert "from 2026-11-21 10:03 UTC until its rule was switched off at 10:08 (" in told(**facts)
+
+    def test_tells_that_it_was_escalated(self):
+        graver = [Escalated(AT + timedelta(minutes=10), "medium", "high")]
+        words = " It was escalated from medium to high at 10:13, since nobody had acknowledged it."
+        assert told(escalated=graver).endswith(f").{words}")
+        assert told(rule=None, escalated=graver).endswith(words)
+
+    @pytest.mark.parametrize(
+        ("aside", "words"),
+        [
+            (
+                Aside("shelved", "olga", AT + timedelta(hours=2), "The gauge drifts."),
+                "It is shelved, by olga, until 2026-11-21 12:03 UTC: The gauge drifts.",
+            ),
+            (Aside("out_of_service", "", AT), "It is out of service until 2026-11-21 10:03 UTC."),
+            (Aside("suppressed", "work on the asset"), "It is hidden by work on the asset."),
+        ],
+    )
+    def test_tells_what_hides_it(self, aside, words):
+        assert told(hidden=[aside]).endswith(f" {words}")
 
     def test_says_whose_limit_it_was(self):
         assert "(default limit of rule “Hot”, revision 3)" in told(origin=Origin("default", "t_max"))
@@ -201,3 +248,23 @@ def test_parameters_are_the_alert_s_else_those_its_condition_names_else_the_rule
     assert parameters_of("", both, {"parameter": "x"}) == ["a", "b"]
     assert parameters_of("", {}, {"parameter": "x"}) == ["x"]
     assert parameters_of("", {}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.25, "0.25 s"),
+        (59.5, "59.5 s"),
+        (742.488, "12 min 22 s"),
+        (3600, "1 h"),
+        (119.9, "2 min"),
+        (90061, "1 d 1 h 1 min 1 s"),
+    ],
+)
+def test_durations_are_written_as_people_say_them(seconds, words):
+    assert in_words(timedelta(seconds=seconds)) == words
+
+
+def test_units_are_told_of_each_kind():
+    assert all(f"`{kind}`" in UNITS for kind in conditions.names())

@@ -81,7 +81,7 @@ class TestRead:
             pytest.param("a: [", "", "expected", id="no YAML"),
             pytest.param("rules: [{name: x}]", "/rules/0/conditions", "required", id="no condition"),
             pytest.param(rule(name=""), "/rules/0/name", "length", id="no name"),
-            pytest.param(rule(scope={"site": 2}), "/rules/0/scope/site", "str", id="an id"),
+            pytest.param(rule(scope={"site": 2}), "/rules/0/scope/site", "a text", id="an id"),
             pytest.param(rule(parameter="Not a code"), "/rules/0/parameter", "regex", id="no code"),
             pytest.param(rule(deadband=-1), "/rules/0/deadband", ">= 0", id="a deadband below zero"),
             pytest.param(rule(on_delay="-PT5M"), "/rules/0/on_delay", "duration", id="a delay below zero"),
@@ -94,7 +94,7 @@ class TestRead:
                 id="a stage at once",
             ),
             pytest.param(rule(open_task={"priority": 5}), "/rules/0/open_task/priority", "<= 4", id="a priority"),
-            pytest.param(rule(inhibited_by=[3]), "/rules/0/inhibited_by/0", "str", id="a rule by id"),
+            pytest.param(rule(inhibited_by=[3]), "/rules/0/inhibited_by/0", "a text", id="a rule by id"),
             pytest.param("site: Plant\n" + rule(), "/rules/0/scope/site", "'Plant'", id="a rule of another site"),
         ],
     )

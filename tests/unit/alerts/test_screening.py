@@ -64,9 +64,8 @@ class Plain:
         self.state, transitions = step(self.state, look, self.watch)
         return transitions
 
-    @property
-    def judges_late(self):
-        return bool(self.watch.late) and len(self.watch.features) == 1 and self.watch.features[0].of is None
+    def judges_late(self, feature):
+        return self.watch.of_late is not None and self.watch.of_late.features == (feature,)
 
     def take_current(self, at):
         """End the stretch of the past that can no longer go on."""
@@ -77,7 +76,7 @@ class Plain:
     def take_late(self, at, value):
         """Judge a late sample beside what is current."""
         found = self._end_late() if self.late is not None and at <= self.late.seen else []
-        self.late, transitions = step(self.late or State(), Look(at, {0: value}), self.watch)
+        self.late, transitions = step(self.late or State(), Look(at, {0: value}), self.watch.of_late)
         for one in transitions:
             if one.change is Change.RAISED:
                 self.raised = one.at
@@ -157,7 +156,7 @@ class PlainFold:
         for at, value in sorted(told):
             newest = self.seen[feature, asset]
             for (rule_id, who), one in self.watched.items():
-                if who == asset and one.judges_late and one.watch.features[0] == feature:
+                if who == asset and one.judges_late(feature):
                     self._past((rule_id, who), one, at, value, newest)
             if at > newest:
                 self.seen[feature, asset] = at

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from techtrack.alerts.domain.terms import Stage, parse_escalation, stages_above
+from techtrack.alerts.domain.terms import Stage, parse_escalation, refuse_idle, severities_of, stages_above
 from techtrack.core.errors import Invalid
 
 TEN = {"after": "PT10M", "severity": "high"}
@@ -45,3 +45,26 @@ class TestEscalation:
     def test_passes_over_stages_that_are_no_graver_than_the_alert(self):
         stages = parse_escalation([TEN, HOUR])
         assert [len(stages_above(stages, severity)) for severity in ("low", "high", "critical")] == [2, 1, 0]
+
+    @pytest.mark.parametrize(
+        ("severities", "pointer"),
+        [
+            pytest.param({"low", "critical"}, None, id="of some it makes more"),
+            pytest.param({"high", "critical"}, "/escalation/0/severity", id="the same"),
+            pytest.param({"critical"}, "/escalation/0/severity", id="less"),
+        ],
+    )
+    def test_makes_some_alert_of_its_rule_graver(self, severities, pointer):
+        stages = parse_escalation([TEN, HOUR])
+        if pointer is None:
+            refuse_idle(stages, severities)
+        else:
+            with pytest.raises(Invalid) as caught:
+                refuse_idle(stages, severities)
+            assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+    def test_knows_how_grave_the_alerts_of_a_rule_are(self):
+        conditions = [{"kind": "above", "severity": "high"}, {"kind": "below"}]
+        assert severities_of(conditions, None) == {"high", "medium"}
+        assert severities_of(conditions, {"after": "3x", "severity": "info"}) == {"high", "medium", "info"}
+        assert severities_of(conditions[:1], {"after": "3x", "policy": "keep"}) == {"high"}

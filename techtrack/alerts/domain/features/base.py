@@ -25,6 +25,8 @@ SECOND = 1_000_000
 NEVER = -(1 << 61)
 FOREVER = 1 << 61
 LARGEST = float(np.finfo(np.float64).max)
+# By so much of itself a range is narrowed before anything is promised of it; up to so many values are summed in it.
+MARGIN, MOST_SUMMED = 1e-9, 1_000_000
 
 
 class Samples(NamedTuple):
@@ -52,6 +54,43 @@ class Samples(NamedTuple):
 NOTHING = Samples(np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
+class Bounds(NamedTuple):
+    """Where readings may lie so that nothing comes of them: a closed range for each row, ``since`` <= time < ``until``.
+
+    A row whose range is empty promises nothing.
+    """
+
+    low: Floats
+    high: Floats
+    since: int = NEVER
+    until: int = FOREVER
+
+    @classmethod
+    def where(cls, rows: Flags, low: Floats, high: Floats, since: int = NEVER, until: int = FOREVER) -> Bounds:
+        """Promise something for some rows, if their ranges have anything in them."""
+        sound = rows & (low <= high)
+        return cls(np.where(sound, low, np.inf), np.where(sound, high, -np.inf), since, until)
+
+    def spans(self, first: int, last: int) -> bool:
+        """Tell whether these times are all within."""
+        return self.since <= first and last < self.until
+
+    def outside(self, rows: Rows, values: Floats) -> Flags:
+        """Flag the values that are beyond the range of their row; NaN, which is no reading, is not."""
+        flags: Flags = (values < self.low.take(rows)) | (values > self.high.take(rows))
+        return flags
+
+    def void(self, rows: Rows | Flags) -> None:
+        """Take back what was promised of rows."""
+        self.low[rows], self.high[rows] = np.inf, -np.inf
+
+
+def shrunk(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return ranges that are narrower by more than sums and quotients of what lies in them are ever rounded by."""
+    inward, outward = 1 - MARGIN, 1 + MARGIN
+    return low * np.where(low < 0, inward, outward), high * np.where(high > 0, inward, outward)
+
+
 class Feature(Protocol):
     """A derived series. Two that are equal are one: rules that look at the same share what is remembered."""
 
@@ -68,6 +107,13 @@ class Feature(Protocol):
 
     def feed(self, memory: Columns, samples: Samples) -> Samples:
         """Take samples of the feature it is derived of; return its own."""
+
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Return where what it is fed with may lie so that all it gives lies from ``low`` to ``high``, by row.
+
+        The promise holds for any number of samples, each later than those before, until one lies elsewhere: so they
+        may wait. ``newest`` (µs) has been fed already. None: it never promises anything.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +133,10 @@ class Raw:
     def feed(self, memory: Columns, samples: Samples) -> Samples:
         """Hand them on."""
         return samples
+
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds:
+        """Promise what is asked."""
+        return Bounds(low, high)
 
 
 def finite(samples: Samples) -> Samples:

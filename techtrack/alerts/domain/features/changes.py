@@ -8,8 +8,10 @@ import numpy as np
 
 from techtrack.alerts.domain.features.base import (
     FOREVER,
+    MARGIN,
     NEVER,
     SECOND,
+    Bounds,
     Columns,
     Feature,
     Flags,
@@ -19,6 +21,7 @@ from techtrack.alerts.domain.features.base import (
     floats,
     ints,
     rounds,
+    shrunk,
 )
 
 # How much of a new gap goes into the usual one: one in eight.
@@ -79,6 +82,27 @@ class Rate:
             rates = (samples.values - before["before"][group]) / passed
         return samples._replace(values=rates).pick(comparable)
 
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Stay within in the newest stretch and in the next, both of which are held against what is known."""
+        pane, at, older = ints(memory, "pane"), ints(memory, "at"), ints(memory, "before_at")
+        last = int(pane.max())
+        if not self.over or last == NEVER:
+            return None
+        here, middle, end = pane == last, (last + 1) * self.over, (last + 2) * self.over
+        compared = here & (ints(memory, "before_pane") == last - 1) & (older != NEVER)
+        wide = np.full(len(pane), np.inf)
+        now = self._range(floats(memory, "before"), np.where(compared, at - older, 1), middle - older, low, high)
+        then = self._range(floats(memory, "value"), np.where(here, middle - at, 1), end - at, low, high)
+        least = np.maximum(np.where(compared, now[0], -wide), then[0])
+        most = np.minimum(np.where(compared, now[1], wide), then[1])
+        return Bounds.where(here, least, most, last * self.over, end)
+
+    def _range(self, value: Floats, least: Ints, most: Ints, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Return where values may lie ``least`` to ``most`` µs after ``value`` for the rate to be in a range."""
+        low, high = shrunk(np.maximum(low * least, low * most), np.minimum(high * least, high * most))
+        margin = MARGIN * np.abs(value)
+        return value + low / self.per + margin, value + high / self.per - margin
+
 
 def _numbered(memory: Columns, samples: Samples, heads: Flags) -> Ints:
     """Number the samples of each row on from the last one: each is a stretch of its own."""
@@ -127,6 +151,11 @@ class Stuck:
         rows = samples.rows[lasts]
         ints(memory, "since")[rows], floats(memory, "value")[rows] = since[lasts], anchor[lasts]
         return samples._replace(values=(samples.at - since) / SECOND)
+
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Let time pass until the first row may have been stuck for too long."""
+        since = ints(memory, "since")
+        return _until(since, (low <= 0) & (since != NEVER), high, newest)
 
     def _moved(self, samples: Samples, heads: Flags, since: Ints, anchor: Floats) -> Flags:
         """Flag the samples that lie elsewhere than where the series rested, and so begin a new rest."""
@@ -187,6 +216,13 @@ class Gap:
         # In whole µs, so that whoever takes it from the time of the sample finds when it lapsed, as a clock does.
         return samples._replace(values=(samples.at - before - _micros(allowed)) / SECOND).pick(known)
 
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Let time pass until the first row may have been silent for too long, if that is not learnt on the way."""
+        if self.times:
+            return None
+        at = ints(memory, "at")
+        return _until(at, (low <= -self.seconds) & (at != NEVER), high + self.seconds, newest)
+
     def lapses(self, memory: Columns) -> Ints:
         """Return of each row when it will have been silent for too long (µs); ``FOREVER`` where nobody can say."""
         at = ints(memory, "at")
@@ -221,3 +257,12 @@ class Gap:
 
 def _micros(seconds: Floats) -> Ints:
     return np.rint(seconds * SECOND).astype(np.int64)
+
+
+def _until(begun: Ints, which: Flags, seconds: Floats, newest: int) -> Bounds:
+    """Promise that no row which has not done so already passes its time before the first of the others does."""
+    # A day that is not in any calendar, rather than one beyond all numbers.
+    ends = begun + _micros(np.clip(seconds, 0, FOREVER // SECOND))
+    going_on = which & (ends > newest)
+    wide = np.full(len(begun), np.inf)
+    return Bounds.where(going_on, -wide, wide, until=int(ends[going_on].min(initial=FOREVER)))

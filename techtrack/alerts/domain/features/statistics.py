@@ -9,6 +9,7 @@ import numpy as np
 
 from techtrack.alerts.domain.features.base import (
     NEVER,
+    Bounds,
     Columns,
     Feature,
     Flags,
@@ -24,6 +25,8 @@ from techtrack.alerts.domain.features.base import (
 FEWEST_LEARNT = 10
 # A series that never moved while it was learnt is given a spread that small, relative to its mean.
 LEAST_SPREAD = 1e-9
+# What is beyond is no measurement, and its square no number: nothing is learnt from it.
+MOST_LEARNT = 1e140
 # Mean moving range of two normal values, in standard deviations (d2 for n = 2 in tables of control charts).
 D2 = 1.128
 # From so many samples of one row on, it pays to lay them out at once.
@@ -63,6 +66,9 @@ class Deviation:
         mean, spread = _baseline(memory, rest.rows)
         return rest._replace(values=(rest.values - mean) / spread).pick(count >= FEWEST_LEARNT)
 
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Promise nothing."""
+
     def scale(self, memory: Columns, rows: Rows) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of rows, as far as they are learnt."""
         if self.mean is not None and self.stddev is not None:
@@ -71,16 +77,24 @@ class Deviation:
 
     def _learn(self, memory: Columns, samples: Samples) -> Flags:
         begun, first = ints(memory, "begun"), floats(memory, "first")
-        new = samples.heads() & (begun[samples.rows] == NEVER)
-        begun[samples.rows[new]], first[samples.rows[new]] = samples.at[new], samples.values[new]
+        sane = _is_sane(samples.values)
+        known = samples.pick(sane)
+        new = known.heads() & (begun[known.rows] == NEVER)
+        begun[known.rows[new]], first[known.rows[new]] = known.at[new], known.values[new]
         learning = samples.at < begun[samples.rows] + self.learn
-        rows = samples.rows[learning]
-        above = samples.values[learning] - first[rows]
+        taught = learning & sane
+        rows = samples.rows[taught]
+        above = samples.values[taught] - first[rows]
         # One after the other, in order: the same to the bit however the log is cut.
         np.add.at(ints(memory, "count"), rows, 1)
         np.add.at(floats(memory, "sum"), rows, above)
         np.add.at(floats(memory, "squares"), rows, above * above)
         return learning
+
+
+def _is_sane(values: Floats) -> Flags:
+    sane: Flags = np.abs(values) <= MOST_LEARNT
+    return sane
 
 
 def _baseline(memory: Columns, rows: Rows) -> tuple[Floats, Floats]:
@@ -120,7 +134,8 @@ class Signals:
 
     def feed(self, memory: Columns, samples: Samples) -> Samples:
         """Give the signals at each sample after the learning."""
-        if len(samples.rows) > LONG and samples.rows[0] == samples.rows[-1] and self._is_new(memory, samples.rows[0]):
+        alone = len(samples.rows) > LONG and samples.rows[0] == samples.rows[-1]
+        if alone and self._is_new(memory, samples.rows[0]) and _is_sane(samples.values[: self.learn]).all():
             return self._feed_alone(memory, samples)
         return self._feed(memory, samples)
 
@@ -177,7 +192,8 @@ class Signals:
             return np.ones(len(rows), bool)
         count = ints(memory, "count")
         ready: Flags = count[rows] >= self.learn
-        new, fresh = ~ready, count[rows] == 0
+        new = ~ready & _is_sane(values)
+        fresh = new & (count[rows] == 0)
         first, last = floats(memory, "first"), floats(memory, "last")
         first[rows[fresh]] = last[rows[fresh]] = values[fresh]
         some = rows[new]
@@ -186,6 +202,9 @@ class Signals:
         last[some] = values[new]
         count[some] += 1
         return ready
+
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Promise nothing."""
 
     def scale(self, memory: Columns, rows: Rows) -> tuple[Floats, Floats]:
         """Return centre line and standard deviation of rows."""

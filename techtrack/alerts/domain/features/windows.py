@@ -9,8 +9,10 @@ import numpy as np
 
 from techtrack.alerts.domain.features.base import (
     FOREVER,
+    MOST_SUMMED,
     NEVER,
     SECOND,
+    Bounds,
     Columns,
     Feature,
     Flags,
@@ -20,12 +22,15 @@ from techtrack.alerts.domain.features.base import (
     Samples,
     floats,
     ints,
+    shrunk,
 )
 
 STATISTICS = ("avg", "min", "max", "sum", "count", "range", "stddev", "first", "last", "delta")
 # A line through fewer points would be drawn by their noise.
 FEWEST_POINTS = 3
 _EXTREMES = {"min", "max", "range"}
+# What lies between the values of which it is made.
+_BETWEEN = {"avg", "min", "max", "first", "last"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,15 @@ class Windows(ABC):
         turns = samples.turns[starts[done + 1]]
         found = self._told(rows[done], turns, (numbers[done] + 1) * self.width, _taken(pane, done))
         return _merged(ended, found)
+
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Give nothing at all until the newest window is over; rows with an older one, or none, promise nothing."""
+        pane, there = ints(memory, "pane"), ints(memory, "count") > 0
+        if not there.any():
+            return None
+        last = int(pane[there].max())
+        here, wide = there & (pane == last), np.full(len(pane), np.inf)
+        return Bounds.where(here, -wide, wide, last * self.width, (last + 1) * self.width)
 
     def ends(self, memory: Columns) -> Ints:
         """Return of each row when its window is over although nothing came: one width after its end (µs)."""
@@ -157,6 +171,15 @@ class Window(Windows):
     statistic: str
     least: int = 1
 
+    def calm(self, memory: Columns, low: Floats, high: Floats, newest: int) -> Bounds | None:
+        """Stay between the values, however many windows end."""
+        if self.statistic not in _BETWEEN or not (low <= high).any():
+            return super(Window, self).calm(memory, low, high, newest)
+        pane = _read(self, memory, slice(None))
+        value = _STATISTIC[self.statistic](pane)
+        sound = (pane.count > 0) & (pane.count < MOST_SUMMED) & (value >= low) & (value <= high)
+        return Bounds.where(sound, *shrunk(low, high))
+
     def _sums(self) -> tuple[str, ...]:
         return {"avg": ("sum",), "sum": ("sum",), "stddev": ("sum", "squares")}.get(self.statistic, ())
 
@@ -213,7 +236,7 @@ _STATISTIC = {
 }
 
 
-def _read(windows: Windows, memory: Columns, rows: Rows) -> _Pane:
+def _read(windows: Windows, memory: Columns, rows: Rows | slice) -> _Pane:
     first, last, low, high = (floats(memory, name)[rows] for name in ("first", "last", "low", "high"))
     sums = {name: floats(memory, name)[rows] for name in windows._sums()}  # noqa: SLF001 - of this file
     return _Pane(ints(memory, "count")[rows], first, last, low, high, sums)

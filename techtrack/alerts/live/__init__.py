@@ -1,0 +1,1 @@
+"""Alerts as news for open sockets."""
