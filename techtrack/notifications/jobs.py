@@ -1,4 +1,4 @@
-"""Sends what waits in the outbox: channels side by side, the messages of one channel one after another."""
+"""What goes on beside requests: telling groups of alerts, and sending what waits in the outbox."""
 
 from __future__ import annotations
 
@@ -6,63 +6,164 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from django.db import connections
+from django.db import DatabaseError, connection, connections
 
-from techtrack.core import clock
+from techtrack.core import clock, turns
+from techtrack.core.jobs import wake
 from techtrack.notifications import queries, services
-from techtrack.notifications.domain.message import Message
-from techtrack.notifications.domain.transport import NotDelivered, build
+from techtrack.notifications.domain.transport import NotDelivered
 from techtrack.notifications.models import Delivery
 
 _log = logging.getLogger(__name__)
 _random = random.SystemRandom()
+# While it is written, others who write wait.
+AT_ONCE = 10
+# Each may hold a connection to the database, which has a hundred.
+MOST_THREADS = 48
+# How long to wait, in seconds, before it is written down once more that a message was taken.
+RECORD_PAUSES = (0.1, 1.0, 5.0)
+
+
+def tell_due() -> bool:
+    """Do one step of telling people; True where more waits."""
+    return tell(now=clock.now())
+
+
+def tell(*, now: datetime) -> bool:
+    """Sort what is new, tell the groups that are due, let go what was held for long enough; True where more waits."""
+    fresh = services.sort_notices()
+    groups = queries.groups_due(now)
+    for start in range(0, len(groups), AT_ONCE):
+        _tell(groups[start : start + AT_ONCE], now)
+    for channel in queries.channels_held(now):
+        _let_go(channel, now)
+    return bool(fresh) or len(groups) == queries.MOST_GROUPS
+
+
+def _tell(groups: Sequence[int], now: datetime) -> None:
+    """Tell groups together; where one of them cannot be told, each for itself."""
+    try:
+        services.tell_groups(pks=groups, now=now)
+    except Exception:  # noqa: BLE001 - see below
+        # One group that nobody foresaw, such as a template that breaks, must not keep the others from being told.
+        _log.exception("groups %s cannot be told together", list(groups))
+        if len(groups) == 1:
+            services.put_off(pk=groups[0], now=now)
+            return
+        for group in groups:
+            _tell([group], now)
+
+
+def _let_go(channel: int, now: datetime) -> None:
+    try:
+        services.release_held(channel=channel, now=now)
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("what is held for channel %s cannot be let go", channel)
+        services.put_off_held(channel=channel, now=now)
+
+
+def forget_old() -> bool:
+    """Delete a part of what was told long ago; True where more may be left."""
+    return bool(services.forget_old(now=clock.now()))
+
+
+@dataclass
+class _Run:
+    """A thread that sends the messages of one channel; ``since`` is when it began with the one in hand."""
+
+    thread: threading.Thread
+    faring: str
+    since: float = field(default_factory=time.monotonic)
 
 
 class Sender:
-    """Gives every channel with something to send a thread, ``most`` at a time.
+    """Gives every channel with something to send a thread, for ``patience`` seconds of messages at a time.
 
-    A step waits ``patience`` seconds for its threads and no longer: a mail server that hangs keeps its own
-    channel waiting, and nobody else's. The threads are daemons, because killing one loses nothing: its
-    lease runs out and the message is sent again under the same id.
+    Channels that worked, that are new and that fail have ``most`` threads of their own each. One that hangs over a
+    message for longer than ``patience`` makes room for the next, unless it is known to fail: however many mail servers
+    hang, what works goes on. The threads are daemons, because killing one loses nothing: its lease runs out and the
+    message is sent again under the same id.
     """
 
     def __init__(self, *, most: int = 8, patience: float = 5.0) -> None:
         self._most = most
         self._patience = patience
-        self._busy: set[int] = set()
+        self._runs: dict[int, _Run] = {}
 
     def step(self) -> bool:
-        """Start on what is due; True when there was anything that could be started."""
-        waiting = [channel for channel in queries.channels_due(clock.now()) if channel not in self._busy]
-        threads = [self._start(channel) for channel in waiting[: self._most - len(self._busy)]]
-        deadline = time.monotonic() + self._patience
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return bool(threads)
+        """Start on what is due, and wait for nothing; True when there was anything that could be started."""
+        due = [(channel, faring) for channel, faring in queries.channels_due(clock.now()) if channel not in self._runs]
+        started = 0
+        for channel, faring in due:
+            if self._has_room(faring):
+                self._start(channel, faring)
+                started += 1
+        return started > 0
 
-    def _start(self, channel_id: int) -> threading.Thread:
+    def settle(self, timeout: float) -> bool:
+        """Wait until nothing is being sent; tell whether that was so within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        for run in list(self._runs.values()):
+            run.thread.join(max(0.0, deadline - time.monotonic()))
+        return not self._runs
+
+    def _has_room(self, faring: str) -> bool:
+        runs, limit = list(self._runs.values()), time.monotonic() - self._patience
+        alike = [run for run in runs if run.faring == faring and (faring == queries.FAILING or run.since > limit)]
+        return len(alike) < self._most and len(runs) < MOST_THREADS
+
+    def _start(self, channel_id: int, faring: str) -> None:
         thread = threading.Thread(target=self._drain, args=[channel_id], name=f"send-{channel_id}", daemon=True)
-        self._busy.add(channel_id)
-        thread.start()
-        return thread
+        self._runs[channel_id] = _Run(thread, faring)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The machine has no room for another: its turn comes when there is.
+            del self._runs[channel_id]
+            raise
 
     def _drain(self, channel_id: int) -> None:
-        """Send until nothing is due or one message fails: the next would wait for the same server."""
+        """Send until nothing is due, a message fails (the next would meet the same server), or others want a turn."""
+        run, end = self._runs[channel_id], time.monotonic() + self._patience
+        # What was taken is to be written down at once: until then a crash repeats it.
+        turns.go_first()
         try:
-            while delivery := services.claim_next(channel_id=channel_id, now=clock.now()):
-                if not send(delivery):
+            delivery = services.claim_next(channel_id=channel_id, now=clock.now())
+            while delivery and _hand_over(delivery):
+                if time.monotonic() > end:
+                    _record(delivery)
                     break
+                delivery = _record_and_claim(delivery)
+                run.since = time.monotonic()
+        except Exception:  # noqa: BLE001 - see below
+            # The last resort of a thread: what it had claimed is free again when its lease runs out.
+            _log.exception("channel %s: sending stopped and will go on", channel_id)
         finally:
             connections.close_all()
-            self._busy.discard(channel_id)
+            self._runs.pop(channel_id, None)
+            # Whoever waits for the thread is started at once.
+            wake("sender")()
 
 
 def send(delivery: Delivery) -> bool:
-    """Try a claimed delivery once, outside any transaction, and record how it went."""
+    """Try a claimed delivery once and record how it went."""
+    taken = _hand_over(delivery)
+    if taken:
+        _record(delivery)
+    return taken
+
+
+def _hand_over(delivery: Delivery) -> bool:
+    """Try a claimed delivery once, outside any transaction; record a failure, and tell whether it was taken."""
     try:
-        transport = build(delivery.channel.kind, delivery.channel.config)
-        transport.send(Message(delivery.subject, delivery.body), str(delivery.pk))
+        transport = delivery.channel.transport()
+        now, plant_now = clock.now(), clock.plant_now()
+        message = services.enclosed(queries.message_of(delivery), delivery, now=now, plant_now=plant_now)
+        transport.send(message, str(delivery.pk))
     except NotDelivered as error:
         _failed(delivery, error.detail, retry=error.retry)
         return False
@@ -71,8 +172,30 @@ def send(delivery: Delivery) -> bool:
         _log.exception("delivery %s: the transport broke", delivery.pk)
         _failed(delivery, f"{type(error).__name__}: {error}", retry=True)
         return False
-    services.record_sent(delivery=delivery, now=clock.now())
     return True
+
+
+def _record_and_claim(delivery: Delivery) -> Delivery | None:
+    """Record that a message was taken, and take the next of its channel; None where that must wait."""
+    try:
+        return services.record_sent_and_claim(delivery=delivery, now=clock.now())
+    except DatabaseError:
+        _log.exception("delivery %s was taken, which could not be written down with the next", delivery.pk)
+        _record(delivery)
+        return None
+
+
+def _record(delivery: Delivery) -> None:
+    """Record that a message was taken, whatever the database does just now: who forgets it sends it again."""
+    for pause in RECORD_PAUSES:
+        try:
+            return services.record_sent(delivery=delivery, now=clock.now())
+        except DatabaseError:
+            _log.exception("delivery %s was taken, which cannot be written down", delivery.pk)
+            # The next attempt makes a new connection.
+            connection.close()
+            time.sleep(pause)
+    return services.record_sent(delivery=delivery, now=clock.now())
 
 
 def _failed(delivery: Delivery, detail: str, *, retry: bool) -> None:

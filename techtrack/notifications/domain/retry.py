@@ -1,23 +1,37 @@
-"""Decides when a message that was not delivered is tried again, and when to give up."""
+"""Decides when a message that was not delivered is tried again, when to give up, and how long its channel rests."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-FIRST_DELAY = timedelta(seconds=30)
+FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(hours=1)
+# Given up is what failed so often and is so old: a server that is away for a night loses nothing.
 MOST_ATTEMPTS = 10
+LONGEST_AGE = timedelta(days=1)
 # A refusal is rarely taken back, but mail servers do answer 5xx while they are being reconfigured.
 MOST_REFUSALS = 3
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
 
 
-def next_delay(attempts: int, *, retry: bool, chance: float) -> timedelta | None:
-    """Return how long to wait after the failure of attempt number ``attempts`` (from 1), None to give up.
+def next_delay(attempts: int, *, age: timedelta, retry: bool, chance: float) -> timedelta | None:
+    """Return how long a message waits after the failure of attempt number ``attempts`` (from 1), None to give up.
 
     ``chance`` in [0, 1) spreads the delay by a quarter either way, so that what failed together does not
     come back together.
     """
-    if attempts >= (MOST_ATTEMPTS if retry else MOST_REFUSALS):
+    if attempts >= MOST_ATTEMPTS and age >= LONGEST_AGE if retry else attempts >= MOST_REFUSALS:
         return None
-    doubled: timedelta = FIRST_DELAY * 2 ** (attempts - 1)
-    return min(doubled, LONGEST_DELAY) * (0.75 + chance / 2)
+    return _doubled(FIRST_DELAY, attempts, LONGEST_DELAY, chance)
+
+
+def pause(failures: int, *, chance: float) -> timedelta:
+    """Return how long a whole channel rests after so many failures in a row (from 1); spread as above."""
+    return _doubled(FIRST_PAUSE, failures, LONGEST_PAUSE, chance)
+
+
+def _doubled(first: timedelta, times: int, longest: timedelta, chance: float) -> timedelta:
+    # Bounded before it is doubled: 2 to the number of failures of a month fits no timedelta.
+    doubled: timedelta = first * 2 ** min(times - 1, 20)
+    return min(doubled, longest) * (0.75 + chance / 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from techtrack.core import params
 from techtrack.core.errors import Unavailable
@@ -21,10 +21,15 @@ class NotDelivered(Unavailable):
 
 
 class Transport(Protocol):
-    """A frozen dataclass whose fields are the settings of a channel."""
+    """A frozen dataclass whose fields are the settings of a channel.
 
-    def send(self, message: Message, delivery_id: str) -> None:
-        """Hand ``message`` over; return only once the other side has taken it.
+    It may name in ``SECRETS`` fields (texts, or objects of texts) that nobody is shown again, in ``BOUND`` the fields
+    that say where those are sent, and have ``urls()``: the addresses that people gave it, by the pointer below
+    ``/config``, which are looked up when it is saved.
+    """
+
+    def send(self, message: Message, delivery_id: str) -> str | None:
+        """Hand ``message`` over; return only once the other side has taken it, with a sentence of what it said.
 
         ``delivery_id`` is the same at every attempt, so that a receiver can tell a repetition.
 
@@ -37,10 +42,22 @@ transports: Registry[type[Transport]] = Registry("transport", package="techtrack
 
 
 def build(kind: str, config: object) -> Transport:
-    """Make the transport of a channel from its stored settings.
+    """Make the transport of a channel from its settings.
 
     Raises:
         UnknownKind: no transport is called ``kind``.
         Invalid: a setting is wrong; the fault points below ``/config``.
     """
     return params.build(transports.get(kind, pointer="/kind"), config, pointer="/config")
+
+
+def secrets_of(kind: str) -> frozenset[str]:
+    """The settings of a transport that nobody is shown again."""
+    found: Any = getattr(transports.get(kind), "SECRETS", ())
+    return frozenset(found)
+
+
+def bound_of(kind: str) -> frozenset[str]:
+    """The settings that say where its secrets are sent."""
+    found: Any = getattr(transports.get(kind), "BOUND", ())
+    return frozenset(found)

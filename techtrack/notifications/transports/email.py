@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from email import policy
+from email.message import EmailMessage
+from email.utils import localtime, parseaddr
+from typing import Annotated, Any, cast
 
 import msgspec
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
-from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.utils import DNS_NAME
 
+from techtrack.core import outgoing
 from techtrack.core.errors import Invalid
+from techtrack.notifications.domain.letter import letter
 from techtrack.notifications.domain.message import Message
 from techtrack.notifications.domain.transport import NotDelivered, transports
 
@@ -22,6 +30,12 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 LONGEST_ADDRESS = 254
 REFUSED = 500
+# Waits of EMAIL_TIMEOUT for one message in all, connecting included. The lease of a delivery is longer.
+MOST_WAITS = 3
+MOST_REPLIES = 256 * 1024
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+CHART = "chart@techtrack"
 
 
 @transports.register("email")
@@ -36,51 +50,159 @@ class Email:
             if len(address) > LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
                 raise Invalid(f"{address[:80]!r} is not an e-mail address", pointer=f"/config/to/{index}")
 
-    def send(self, message: Message, delivery_id: str) -> None:
+    def send(self, message: Message, delivery_id: str) -> str:
         """Send it; a server that answers 5xx has refused, anything else is worth waiting for."""
-        mail = EmailMessage(
-            subject=message.subject,
-            body=message.body,
-            from_email=settings.DEFAULT_FROM_EMAIL,
-            to=self.to,
-            headers={"Message-ID": f"<{delivery_id}@techtrack>", "Auto-Submitted": "auto-generated"},
-        )
-        mail.connection = get_connection(_STRICT.get(settings.EMAIL_BACKEND))
-        try:
-            mail.send()
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _ in error.recipients.values()]
-            raise NotDelivered(f"addresses were refused: {_words(error)}", retry=min(codes) < REFUSED) from error
-        except smtplib.SMTPResponseException as error:
-            raise NotDelivered(_words(error), retry=error.smtp_code < REFUSED) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise NotDelivered(_words(error), retry=True) from error
+        if settings.EMAIL_BACKEND != SMTP:
+            return _elsewhere(message, delivery_id, self.to)
+        seconds = MOST_WAITS * settings.EMAIL_TIMEOUT
+        with outgoing.Call(seconds) as call:
+            try:
+                return _hand_over(call, written(message, delivery_id, self.to).as_bytes(), self.to)
+            except smtplib.SMTPRecipientsRefused as error:
+                codes = [code for code, _ in error.recipients.values()]
+                raise NotDelivered(f"addresses were refused: {_refusals(error)}", retry=min(codes) < REFUSED) from error
+            except smtplib.SMTPAuthenticationError as error:
+                # The message is not at fault: it waits for the one who mends the setting.
+                raise NotDelivered(f"the mail server refused name or password: {_words(error)}", retry=True) from error
+            except smtplib.SMTPResponseException as error:
+                raise NotDelivered(f"the mail server said {_words(error)}", retry=error.smtp_code < REFUSED) from error
+            except (smtplib.SMTPException, OSError) as error:
+                told = f"no answer within {seconds:g} s" if call.late else outgoing.told(error)
+                raise NotDelivered(f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}: {told}", retry=True) from error
 
 
-class _EveryAddress(smtplib.SMTP):
-    """SMTP for which a message has failed where any address was refused; the others may have it already."""
+def written(message: Message, delivery_id: str, to: list[str]) -> EmailMessage:
+    """Return the message as it goes over the wire: plain text, and HTML with the chart inside of it."""
+    mail = EmailMessage(policy.SMTP)
+    mail["Message-ID"] = f"<{delivery_id}@techtrack>"
+    mail["Subject"] = message.subject
+    mail["From"] = settings.DEFAULT_FROM_EMAIL
+    mail["To"] = ", ".join(to)
+    mail["Date"] = localtime()
+    mail["Auto-Submitted"] = "auto-generated"
+    # Quoted: not every server passes bytes beyond ASCII on, and a long line may be broken by none.
+    mail.set_content(_text(message), cte="quoted-printable")
+    if message.facts:
+        html = letter(message, chart=f"cid:{CHART}" if message.chart else "")
+        mail.add_alternative(html, subtype="html", cte="quoted-printable")
+        if message.chart:
+            page = cast("list[EmailMessage]", mail.get_payload())[1]
+            shown: dict[str, Any] = {"cid": f"<{CHART}>", "filename": "chart.png", "disposition": "inline"}
+            page.add_related(message.chart, "image", "png", **shown)
+    return mail
 
-    def sendmail(self, *args: Any, **options: Any) -> dict[str, tuple[int, bytes]]:
-        refused = super().sendmail(*args, **options)
-        if refused:
+
+def _text(message: Message) -> str:
+    if message.acknowledge in {"", message.link} or message.status != "firing":
+        return message.text
+    return f"{message.text.rstrip()}\nTake it:   {message.acknowledge}\n"
+
+
+# -- The conversation ----------------------------------------------------------------------------------------------
+
+
+class _Server(smtplib.SMTP):
+    """SMTP over a watched connection, whose replies have a bound."""
+
+    def __init__(self, call: outgoing.Call) -> None:
+        super().__init__(local_hostname=str(DNS_NAME))
+        self._call = call
+        # The name that TLS verifies.
+        self._host = settings.EMAIL_HOST
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # smtplib's own hook
+        # The operator has named the server, so it may be anywhere.
+        sock = self._call.open(host, port, allowance=None)
+        sock.settimeout(settings.EMAIL_TIMEOUT)
+        return outgoing.tls().wrap_socket(sock, server_hostname=host) if settings.EMAIL_USE_SSL else sock
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Bounded(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _Bounded:
+    """Lines of a server, until it has said more than anybody reads."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._left = MOST_REPLIES
+
+    def readline(self, most: int) -> bytes:
+        line: bytes = self._file.readline(most)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("its reply has no end")
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@contextmanager
+def _connected(call: outgoing.Call) -> Iterator[_Server]:
+    server = _Server(call)
+    try:
+        code, said = server.connect(settings.EMAIL_HOST, settings.EMAIL_PORT)
+        if code != 220:  # noqa: PLR2004 - RFC 5321, 3.1
+            raise smtplib.SMTPConnectError(code, said)
+        if settings.EMAIL_USE_TLS:
+            server.starttls(context=outgoing.tls())
+        if settings.EMAIL_HOST_USER:
+            server.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
+        yield server
+    finally:
+        server.close()
+
+
+def _hand_over(call: outgoing.Call, mail: bytes, to: list[str]) -> str:
+    with _connected(call) as server:
+        server.ehlo_or_helo_if_needed()
+        _expect(server.mail(parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+        refused = {address: answer for address in to if (answer := server.rcpt(address))[0] not in {250, 251}}
+        if len(refused) == len(to):
             raise smtplib.SMTPRecipientsRefused(refused)
-        return refused
+        said = _expect(server.data(mail))
+        if refused:
+            # The others have it; it is not delivered before everybody has.
+            raise smtplib.SMTPRecipientsRefused(refused)
+        with suppress(smtplib.SMTPException, OSError):
+            # Taken is taken: how a server says good-bye changes nothing, and nobody waits for it.
+            server.putcmd("quit")
+        return f"The mail server took it: {said}"
 
 
-class _EncryptedEveryAddress(_EveryAddress, smtplib.SMTP_SSL):
-    """The same, encrypted from the first byte."""
+def _expect(answer: tuple[int, bytes]) -> str:
+    code, said = answer
+    if code != 250:  # noqa: PLR2004 - RFC 5321
+        raise smtplib.SMTPResponseException(code, said)
+    return f"{code} {said.decode(errors='replace')}"[:200]
 
 
-class StrictBackend(EmailBackend):
-    """Django's way to the mail server, which would pass over addresses that were refused beside ones that were not."""
-
-    @property
-    def connection_class(self) -> type[smtplib.SMTP]:
-        return _EncryptedEveryAddress if self.use_ssl else _EveryAddress
+def _refusals(error: smtplib.SMTPRecipientsRefused) -> str:
+    told = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in error.recipients.items())
+    return "; ".join(told)[:500]
 
 
-_STRICT = {"django.core.mail.backends.smtp.EmailBackend": f"{__name__}.{StrictBackend.__name__}"}
+def _words(error: smtplib.SMTPResponseException) -> str:
+    said = error.smtp_error
+    return f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"[:500]
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+# -- Without a mail server -----------------------------------------------------------------------------------------
+
+
+def _elsewhere(message: Message, delivery_id: str, to: list[str]) -> str:
+    """Leave it to the backend that EMAIL_URL names: the console, a folder, a test's memory."""
+    mail = EmailMultiAlternatives(
+        subject=message.subject,
+        body=_text(message),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=to,
+        headers={"Message-ID": f"<{delivery_id}@techtrack>", "Auto-Submitted": "auto-generated"},
+        connection=get_connection(),
+    )
+    mail.send()
+    where = "to the console" if settings.EMAIL_BACKEND == CONSOLE else f"by {settings.EMAIL_BACKEND.rpartition('.')[0]}"
+    return f"No mail server is set (EMAIL_URL): it was written {where}."

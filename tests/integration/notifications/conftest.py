@@ -9,14 +9,14 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from techtrack.alerts.models import Alert
 from techtrack.assets.models import Asset
 from techtrack.core import clock
-from techtrack.notifications import services
+from techtrack.notifications import jobs, services
 from techtrack.notifications.models import Channel, Delivery, Route
 from tests import factories
+from tests.mail import MailServer
 from tests.plugins.platform import free_port
 
 
@@ -64,14 +64,30 @@ def make_route(db: None) -> Callable[..., Route]:
 
 @pytest.fixture
 def enqueue() -> Callable[..., list[Delivery]]:
-    """``enqueue(alert)``: queue that it was raised, at this moment of the wall clock."""
+    """``enqueue(alert)``: say that it was raised, at this moment of the wall clock; return the messages of that."""
 
     def make(alert: Alert, event: str = "raised", *, at: datetime = factories.NOW) -> list[Delivery]:
-        return services.enqueue_for_alert(
-            alert_id=alert.pk, event=event, at=at, now=clock.now(), plant_now=factories.NOW
-        )
+        before = set(Delivery.objects.values_list("pk", flat=True))
+        services.enqueue_for_alert(alert_id=alert.pk, event=event, at=at, now=clock.now(), plant_now=factories.NOW)
+        jobs.tell_due()
+        return list(Delivery.objects.exclude(pk__in=before).select_related("channel").order_by("created_at"))
 
     return make
+
+
+@pytest.fixture
+def send() -> Callable[[], bool]:
+    """``send()``: send all that is due; tell whether there was anything."""
+    sender = jobs.Sender()
+
+    def run() -> bool:
+        started = sender.step()
+        while True:
+            assert sender.settle(20), "a thread never ended"
+            if not sender.step():
+                return started
+
+    return run
 
 
 class Mailbox:
@@ -109,7 +125,7 @@ def mail_port(settings: Any) -> int:
 def mailbox(mail_port: int) -> Iterator[Mailbox]:
     """A real mail server on that port."""
     box = Mailbox()
-    server = Controller(box, hostname="127.0.0.1", port=mail_port)
+    server = MailServer(box, mail_port)
     server.start()
     yield box
     server.stop()

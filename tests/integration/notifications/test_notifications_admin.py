@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from techtrack.notifications.models import Channel, Route
+from tests import factories
 
 
 class TestAdmin:
@@ -43,3 +44,16 @@ class TestAdmin:
         assert delivery.subject in admin.get("/admin/notifications/delivery/").content.decode()
         assert admin.get(f"/admin/notifications/delivery/{delivery.pk}/change/").status_code == 200
         assert admin.post(f"/admin/notifications/delivery/{delivery.pk}/change/", {}).status_code == 403
+
+    def test_tries_again_what_was_given_up(self, admin, plant):
+        dead = factories.make_delivery(factories.make_channel(site=plant), site=plant, state="dead")
+        form = {"action": "try_again", "_selected_action": [str(dead.pk)]}
+        answer = admin.post("/admin/notifications/delivery/", form, follow=True)
+        assert "1 wait to be sent again" in answer.content.decode()
+        dead.refresh_from_db()
+        assert dead.state == "pending"
+
+    def test_shows_who_is_on_call(self, admin, erik, plant):
+        rota = factories.make_rota(erik, site=plant)
+        assert rota.name in admin.get("/admin/notifications/rota/").content.decode()
+        assert admin.post(f"/admin/notifications/rota/{rota.pk}/change/", {}).status_code == 403

@@ -228,8 +228,8 @@ class TestDeliveries:
     def test_show_how_far_they_are(self, api, olga, delivery, plant):
         shown = api(olga).get(f"{DELIVERIES}{delivery.pk}/").json()
         assert set(shown) == {
-            *("id", "channel", "alert", "site", "event", "subject"),
-            *("state", "attempts", "next_attempt_at", "error", "created_at", "sent_at"),
+            *("id", "channel", "route", "group", "alert", "alerts", "site", "person", "event", "severity", "subject"),
+            *("merged_into", "state", "attempts", "next_attempt_at", "error", "created_at", "sent_at"),
         }
         assert (shown["id"], shown["site"], shown["state"]) == (str(delivery.pk), plant.pk, "pending")
 

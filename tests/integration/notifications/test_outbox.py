@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from techtrack.alerts.models import Alert, Rule
 from techtrack.assets.models import Parameter
 from techtrack.core import events
 from techtrack.notifications import services
-from techtrack.notifications.events import DeliveriesQueued
+from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, NoticesWritten
 from techtrack.notifications.models import Delivery
 from tests import factories
 
@@ -115,16 +116,17 @@ class TestEnqueue:
         enqueue(alert)
         make_route(make_channel("shift"))
         enqueue(alert)
-        assert facts == [DeliveriesQueued(alert_id=alert.pk, count=1)]
+        told = [fact for fact in facts if not isinstance(fact, DeliveryChanged)]
+        assert told == [NoticesWritten(alert_id=alert.pk, count=1), DeliveriesQueued(count=1)]
 
 
 class TestTransaction:
     @pytest.fixture
     def heard_together(self, monkeypatch, enqueue):
         """Connect the outbox to raised alerts as pipeline.py does, for this test alone."""
-        monkeypatch.setattr(events, "_together", {AlertRaised: [lambda fact: enqueue(Alert(pk=fact.alert_id))]})
-        monkeypatch.setattr(events, "_after", {AlertRaised: [], DeliveriesQueued: []})
-        monkeypatch.setitem(events._together, DeliveriesQueued, [])
+        heard = defaultdict(list, {AlertRaised: [lambda fact: enqueue(Alert(pk=fact.alert_id))]})
+        monkeypatch.setattr(events, "_together", heard)
+        monkeypatch.setattr(events, "_after", defaultdict(list))
 
     def raise_alert(self, make_alert):
         alert = make_alert()

@@ -10,14 +10,18 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections
+from django.test.utils import CaptureQueriesContext
 
+from techtrack.accounts.domain.access import internal
 from techtrack.alerts.models import Alert
 from techtrack.core import clock
+from techtrack.live.models import LiveEvent
 from techtrack.notifications import jobs, services
-from techtrack.notifications.domain.retry import MOST_ATTEMPTS, MOST_REFUSALS
+from techtrack.notifications.domain.retry import LONGEST_AGE, LONGEST_DELAY, MOST_REFUSALS
 from techtrack.notifications.domain.transport import transports
-from techtrack.notifications.models import Delivery
+from techtrack.notifications.models import Channel, Delivery
+from tests import factories
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -31,81 +35,93 @@ def queued(make_alert, make_channel, make_route, enqueue):
 
 def let_it_be_due(delivery):
     Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=clock.now(), lease_until=None)
+    Channel.objects.filter(pk=delivery.channel_id).update(retry_at=None)
+
+
+def until(look):
+    """Look again and again, until it is so."""
+    deadline = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.02)
 
 
 class TestEmail:
-    def test_reaches_a_real_mail_server(self, queued, mailbox, settings):
+    def test_reaches_a_real_mail_server(self, queued, mailbox, settings, send):
         settings.DEFAULT_FROM_EMAIL = "TechTrack <plant@plant.example>"
-        assert jobs.send_due() is True
+        assert send() is True
         (mail,) = mailbox.messages
         assert mail["Message-ID"] == f"<{queued.pk}@techtrack>"
         assert mail["From"] == "TechTrack <plant@plant.example>"
         assert mail["To"] == "shift@plant.example"
         assert mail["Subject"] == queued.subject
         assert mail["Auto-Submitted"] == "auto-generated"
-        assert mail.get_content_type() == "text/plain"
-        assert mail.get_content().replace("\r\n", "\n").rstrip("\n") == queued.body.rstrip("\n")
+        text = mail.get_body(["plain"]).get_content().replace("\r\n", "\n")
+        assert text.startswith(queued.body.rstrip("\n"))
         queued.refresh_from_db()
         assert (queued.state, queued.attempts, queued.lease_until) == ("sent", 1, None)
         assert queued.sent_at is not None
-        assert jobs.send_due() is False
+        assert send() is False
 
-    def test_carries_names_in_any_script(self, make_alert, make_channel, make_route, enqueue, mailbox):
+    def test_carries_names_in_any_script(self, make_alert, make_channel, make_route, enqueue, mailbox, send):
         make_route(make_channel("shift"))
         (delivery,) = enqueue(make_alert(title="Lager überhitzt — 軸承過熱 🔥"))
-        jobs.send_due()
+        send()
         # A long header is folded before its first word, and the parser keeps that blank.
         assert mailbox.messages[0]["Subject"].strip() == delivery.subject
-        assert "軸承過熱 🔥" in mailbox.messages[0].get_content()
+        assert "軸承過熱 🔥" in mailbox.messages[0].get_body(["plain"]).get_content()
 
-    def test_waits_while_nobody_listens_and_the_alert_stands(self, queued, mail_port):
+    def test_waits_while_nobody_listens_and_the_alert_stands(self, queued, mail_port, send):
         before = clock.now()
-        assert jobs.send_due() is True
+        assert send() is True
         queued.refresh_from_db()
         assert (queued.state, queued.attempts, queued.lease_until) == ("pending", 1, None)
         assert "ConnectionRefusedError" in queued.error
-        assert queued.next_attempt_at > before + timedelta(seconds=20)
+        assert queued.next_attempt_at > before + timedelta(seconds=3)
+        # The whole channel rests meanwhile.
+        assert Channel.objects.get().retry_at > before
+        Channel.objects.update(retry_at=None)
         assert Alert.objects.filter(pk=queued.alert_id, active=True).exists()
         # It is not due yet, so the loop rests.
-        assert jobs.send_due() is False
+        assert send() is False
 
-    def test_is_tried_again_and_arrives_once_somebody_listens(self, queued, mail_port, request):
-        jobs.send_due()
+    def test_is_tried_again_and_arrives_once_somebody_listens(self, queued, mail_port, request, send):
+        send()
         let_it_be_due(queued)
         mailbox = request.getfixturevalue("mailbox")
-        jobs.send_due()
+        send()
         queued.refresh_from_db()
         assert (queued.state, queued.attempts, queued.error) == ("sent", 2, "")
         assert len(mailbox.messages) == 1
 
-    def test_is_given_up_soon_where_the_server_refuses(self, queued, mailbox):
+    def test_is_given_up_soon_where_the_server_refuses(self, queued, mailbox, send):
         mailbox.refuse = "554 no, thank you"
         for _ in range(3):
-            jobs.send_due()
+            send()
             let_it_be_due(queued)
         queued.refresh_from_db()
         assert (queued.state, queued.attempts) == ("dead", 3)
         assert "no, thank you" in queued.error
-        assert jobs.send_due() is False
+        assert send() is False
 
     @pytest.mark.parametrize(
-        ("answer", "attempts"),
+        ("answer", "state"),
         [
-            pytest.param("550 no such mailbox", MOST_REFUSALS, id="for good"),
-            pytest.param("450 try later", MOST_ATTEMPTS, id="for now"),
+            pytest.param("550 no such mailbox", "dead", id="for good"),
+            pytest.param("450 try later", "pending", id="for now"),
         ],
     )
     def test_is_sent_once_nobody_is_refused(
-        self, make_alert, make_channel, make_route, enqueue, mailbox, answer, attempts
+        self, make_alert, make_channel, make_route, enqueue, mailbox, answer, state, send
     ):
         make_route(make_channel("shift", config={"to": ["ann@plant.example", "bob@plant.example"]}))
         (delivery,) = enqueue(make_alert())
         mailbox.refuse_to = {"bob@plant.example": answer}
-        for _ in range(attempts):
-            jobs.send_due()
+        for _ in range(MOST_REFUSALS):
+            send()
             let_it_be_due(delivery)
         delivery.refresh_from_db()
-        assert (delivery.state, delivery.attempts) == ("dead", attempts)
+        assert (delivery.state, delivery.attempts) == (state, MOST_REFUSALS)
         assert "bob@plant.example" in delivery.error
         assert "ann@plant.example" not in delivery.error
         # Ann has it, more than once and under one Message-ID.
@@ -170,14 +186,32 @@ class TestClaim:
 
 
 class TestRecord:
-    def test_gives_up_after_the_last_attempt(self, queued):
+    def test_gives_up_what_failed_often_and_is_old(self, queued):
         now = clock.now()
-        for _ in range(MOST_ATTEMPTS):
+        while queued.state == "pending":
+            assert queued.attempts < 40, "it was never given up"
+            Channel.objects.update(retry_at=None)
             delivery = services.claim_next(channel_id=queued.channel_id, now=now)
             services.record_failure(delivery=delivery, error="no", retry=True, now=now, chance=0.5)
-            now += timedelta(hours=1)
-        queued.refresh_from_db()
-        assert (queued.state, queued.attempts) == ("dead", MOST_ATTEMPTS)
+            now += LONGEST_DELAY
+            queued.refresh_from_db()
+        assert (queued.state, queued.error) == ("dead", "no")
+        assert now - queued.created_at > LONGEST_AGE
+
+    def test_of_a_failure_lets_the_whole_channel_rest_longer_and_longer(self, queued, enqueue, make_alert):
+        other = enqueue(make_alert())[0]
+        now = clock.now()
+        for seconds in (1, 2, 4):
+            delivery = services.claim_next(channel_id=queued.channel_id, now=now)
+            services.record_failure(delivery=delivery, error="no", retry=True, now=now, chance=0.5)
+            channel = Channel.objects.get()
+            assert (channel.retry_at, channel.error) == (now + timedelta(seconds=seconds), "no")
+            assert services.claim_next(channel_id=channel.pk, now=now) is None
+            now = max(channel.retry_at, now + timedelta(hours=1))
+        services.record_sent(delivery=other, now=now)
+        channel = Channel.objects.get()
+        assert (channel.failures, channel.retry_at, channel.failing_since, channel.error) == (0, None, None, "")
+        assert channel.last_sent_at == now
 
     def test_of_a_failure_comes_too_late_for_one_who_lost_the_lease(self, queued):
         now = clock.now()
@@ -221,62 +255,159 @@ class TestSideBySide:
         for name in ("hanging", "breaking", "remembering"):
             del transports._items[name]
 
-    def test_a_channel_that_hangs_delays_nobody_else(self, fakes, make_alert, make_channel, make_route, enqueue):
+    @pytest.mark.parametrize("worked", [True, False], ids=["worked before", "are new"])
+    def test_however_many_channels_hang_what_works_goes_on(
+        self, fakes, make_alert, make_channel, make_route, enqueue, worked
+    ):
         let_go, sent = fakes
-        hanging = make_channel("a", kind="hanging", config={})
-        make_route(hanging, make_channel("b", kind="remembering", config={}))
-        sender = jobs.Sender(patience=0.5)
+        well = {"last_sent_at": clock.now()}
+        healthy = make_channel("healthy", kind="remembering", config={}, **well)
+        make_route(
+            healthy, *(make_channel(f"h{n}", kind="hanging", config={}, **well if worked else {}) for n in range(9))
+        )
+        sender = jobs.Sender(most=2, patience=0.2)
         enqueue(make_alert())
-        started = time.monotonic()
-        assert sender.step() is True
-        assert len(sent) == 1
-        enqueue(make_alert())
-        assert sender.step() is True
-        assert len(sent) == 2
-        assert time.monotonic() - started < 10
-        # The channel that hangs has its thread already: there is nothing to start.
-        assert sender.step() is False
+        until(lambda: (sender.step(), sent)[1])
+        for number in range(2, 5):
+            enqueue(make_alert())
+            until(lambda wanted=number: (sender.step(), len(sent) == wanted)[1])
+        assert set(Delivery.objects.exclude(channel=healthy).values_list("state", flat=True)) == {"pending"}
         let_go.set()
-        deadline = time.monotonic() + 10
-        while Delivery.objects.exclude(state="sent").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert Delivery.objects.filter(channel=hanging, state="sent").count() == 2
-        while sender._busy and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not sender._busy
+        until(lambda: (sender.step(), not Delivery.objects.exclude(state="sent").exists())[1])
+        assert sender.settle(10)
+        assert Delivery.objects.filter(state="sent").count() == 40
+
+    def test_a_new_channel_waits_for_none_that_fails(self, fakes, make_alert, make_channel, make_route, enqueue):
+        let_go, sent = fakes
+        failing = {"kind": "hanging", "config": {}, "failing_since": clock.now()}
+        make_route(*(make_channel(f"f{number}", **failing) for number in range(5)))
+        make_route(make_channel("new", kind="remembering", config={}))
+        enqueue(make_alert())
+        sender = jobs.Sender(most=2, patience=60)
+        sender.step()
+        until(lambda: sent)
+        let_go.set()
+        until(lambda: (sender.step(), not Delivery.objects.exclude(state="sent").exists())[1])
+        assert sender.settle(10)
 
     def test_has_no_more_threads_than_it_may(self, fakes, make_alert, make_channel, make_route, enqueue):
         let_go, _ = fakes
         make_route(*(make_channel(f"c{number}", kind="hanging", config={}) for number in range(3)))
         enqueue(make_alert())
-        sender = jobs.Sender(most=2, patience=0.2)
+        sender = jobs.Sender(most=2)
         assert sender.step() is True
-        assert len(sender._busy) == 2
+        assert len(sender._runs) == 2
         assert sender.step() is False
         let_go.set()
-        deadline = time.monotonic() + 10
-        while Delivery.objects.exclude(state="sent").exists() and time.monotonic() < deadline:
-            sender.step()
-        assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
-        while sender._busy and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: (sender.step(), not Delivery.objects.exclude(state="sent").exists())[1])
+        assert sender.settle(10)
 
     def test_a_transport_that_breaks_is_a_failure_like_any_other(
-        self, fakes, make_alert, make_channel, make_route, enqueue, caplog
+        self, fakes, make_alert, make_channel, make_route, enqueue, caplog, send
     ):
         make_route(make_channel("a", kind="breaking", config={}))
         (delivery,) = enqueue(make_alert())
-        jobs.send_due()
+        send()
         delivery.refresh_from_db()
         assert (delivery.state, delivery.attempts, delivery.lease_until) == ("pending", 1, None)
         assert "a surprise" in delivery.error
         assert "the transport broke" in caplog.text
 
     def test_a_failure_leaves_the_rest_of_its_channel_for_later(
-        self, fakes, make_alert, make_channel, make_route, enqueue
+        self, fakes, make_alert, make_channel, make_route, enqueue, send
     ):
         make_route(make_channel("a", kind="breaking", config={}))
         enqueue(make_alert())
         enqueue(make_alert())
-        jobs.send_due()
+        send()
         assert sorted(Delivery.objects.values_list("attempts", flat=True)) == [0, 1]
+
+
+class TestDatabaseTrouble:
+    @pytest.fixture
+    def troubled(self, monkeypatch):
+        """The database fails so many times to write down that a message was taken."""
+        monkeypatch.setattr(jobs, "RECORD_PAUSES", (0.0, 0.0, 0.0))
+
+        def trouble(times):
+            left = [times]
+            for name in ("record_sent", "record_sent_and_claim"):
+                whole = getattr(services, name)
+
+                def failing(*, whole=whole, **told):
+                    left[0] -= 1
+                    if left[0] >= 0:
+                        raise OperationalError("deadlock detected")
+                    return whole(**told)
+
+                monkeypatch.setattr(services, name, failing)
+
+        return trouble
+
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_does_not_make_it_forget_what_was_taken(self, queued, mailbox, send, troubled, times, caplog):
+        troubled(times)
+        send()
+        queued.refresh_from_db()
+        assert (queued.state, len(mailbox.messages)) == ("sent", 1)
+        assert "could not be written down" in caplog.text
+
+    def test_that_lasts_is_logged_and_the_lease_runs_out(self, queued, mailbox, send, troubled, caplog):
+        troubled(99)
+        send()
+        queued.refresh_from_db()
+        assert queued.state == "pending"
+        assert queued.lease_until is not None
+        assert "sending stopped and will go on" in caplog.text
+
+    def test_of_a_channel_that_is_switched_off_or_deleted_meanwhile_is_none(
+        self, make_channel, make_route, make_alert, enqueue, mailbox, adam
+    ):
+        channels = [make_channel(f"c{number}") for number in range(4)]
+        make_route(*channels)
+        for _ in range(5):
+            enqueue(make_alert())
+        sender = jobs.Sender()
+        sender.step()
+        for number, channel in enumerate(channels):
+            stored, by = Channel.objects.get(pk=channel.pk), adam.access()
+            if number % 2:
+                services.delete_channel(channel=stored, by=by, expected=None, now=clock.now())
+            else:
+                off = {"enabled": False}
+                services.update_channel(channel=stored, by=by, changes=off, expected=None, now=clock.now())
+        until(lambda: (sender.step(), sender.settle(20))[1])
+        assert Channel.objects.count() == 2
+        assert set(Delivery.objects.values_list("state", flat=True)) <= {"sent", "dead"}
+
+
+class TestRetry:
+    def test_of_many_asks_the_database_no_oftener(self, make_channel):
+        channel = make_channel("shift")
+
+        def retry(count):
+            for _ in range(count):
+                factories.make_delivery(channel, state="dead")
+            with CaptureQueriesContext(connection) as asked:
+                rows = Delivery.objects.all()
+                assert services.retry_deliveries(rows=rows, by=internal(), now=clock.now()) == count
+            return len(asked)
+
+        assert retry(2) == retry(40)
+        assert LiveEvent.objects.count() == 42
+
+
+class TestSender:
+    def test_finds_no_thread_and_tries_again(self, queued, send, mailbox, monkeypatch):
+        sender = jobs.Sender()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_room)
+            with pytest.raises(RuntimeError):
+                sender.step()
+        assert sender.step() is True
+        assert sender.settle(20)
+        assert len(mailbox.messages) == 1
+
+
+def no_room(thread):
+    raise RuntimeError("can't start new thread")

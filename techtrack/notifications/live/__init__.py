@@ -1,0 +1,1 @@
+"""Deliveries as news for open sockets."""
