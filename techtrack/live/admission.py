@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections import Counter
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from techtrack.accounts.domain.access import Access
 from techtrack.accounts.domain.addresses import client_address
 from techtrack.accounts.queries import key_access, session_access
 from techtrack.core import clock
-from techtrack.core.errors import Forbidden, Invalid, Unauthenticated
+from techtrack.core.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from techtrack.live.messages import Authenticate
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +34,37 @@ class NotForKeys(Forbidden):
 
 class Refused(Invalid):
     """The socket is not opened at all: whoever asks is not a client of ours."""
+
+
+class TooManySockets(Unavailable):
+    """So many are open that another one must wait until one of them ends."""
+
+    code = "too_many_sockets"
+
+
+class Places:
+    """How many sockets there are of whom, in one process; all in the event loop."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, whose: str, *, of: int) -> Iterator[None]:
+        """Hold one of so many places.
+
+        Raises:
+            TooManySockets: all of them are taken.
+
+        """
+        if self._taken[whose] >= of:
+            raise TooManySockets(f"{of} sockets are open already ({whose}): close one, or come again later")
+        self._taken[whose] += 1
+        try:
+            yield
+        finally:
+            self._taken[whose] -= 1
+            if not self._taken[whose]:
+                del self._taken[whose]
 
 
 class Request:
@@ -75,12 +108,19 @@ class Request:
         scheme, _, credential = self._headers.get("authorization", "").strip().partition(" ")
         key = credential.strip() if scheme.lower() == "api-key" else self._headers.get("x-api-key")
         if key is not None:
-            return admitted(key_access(key, self._address(), clock.now()))
+            return admitted(key_access(key, self.address, clock.now()))
         if scheme.lower() == "bearer":
             return admitted(session_access(credential.strip(), clock.now()))
         if scheme:
             raise NoCredentials("Authorization takes Bearer or Api-Key")
         return None
+
+    @property
+    def address(self) -> str:
+        """From where it comes."""
+        peer = (self._scope.get("client") or ("", 0))[0]
+        forwarded = self._headers.get("x-forwarded-for", "")
+        return client_address(peer, forwarded, behind_proxy=settings.BEHIND_PROXY)
 
     def subprotocol(self, known: str) -> str | None:
         """Return ``known`` if the client offers it."""
@@ -91,11 +131,6 @@ class Request:
         return origin == f"{'https' if secure else 'http'}://{host}" or any(
             _trusts(trusted, origin) for trusted in settings.CSRF_TRUSTED_ORIGINS
         )
-
-    def _address(self) -> str:
-        peer = (self._scope.get("client") or ("", 0))[0]
-        forwarded = self._headers.get("x-forwarded-for", "")
-        return client_address(peer, forwarded, behind_proxy=settings.BEHIND_PROXY)
 
 
 def introduced(message: Authenticate) -> Access:

@@ -37,7 +37,7 @@ class LiveEventFeed:
         if queries.newest_sequence() == position:
             return position, []
         rows = queries.events_after(position, limit=AT_ONCE)
-        news: News = [((row.topic,), Frame(body_of(row), sequence=row.sequence)) for row in rows]
+        news: News = [(tuple(row.topics.split()), Frame(body_of(row), sequence=row.sequence)) for row in rows]
         return (rows[-1].sequence if rows else position), news
 
 

@@ -16,10 +16,11 @@ from django.db import connections
 
 from techtrack.live.bus import Bus, bus
 from techtrack.live.feeds import Feed
+from techtrack.live.outbox import Frame
 from techtrack.live.pacing import News, Pacing
-from techtrack.live.subscriber import Subscriber
+from techtrack.live.subscriber import UNAVAILABLE, Subscriber
 from techtrack.live.threads import OwnThread, in_thread
-from techtrack.live.topics import Authorise, Snapshot, Topic, Topics, UnknownTopic
+from techtrack.live.topics import Topics, UnknownTopic
 
 # How often to look where nobody gives a hint, and where the bus does.
 EVERY = 0.1
@@ -53,12 +54,6 @@ class Hub:
         self._starting = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
         self._reader: OwnThread | None = None
-
-    def register_topic(
-        self, pattern: str, *, authorise: Authorise, snapshot: Snapshot | None = None, gathers: str = ""
-    ) -> None:
-        """Add a kind of topic (see ``topics.Topic``)."""
-        self.topics.register(Topic(pattern, authorise, snapshot, gathers))
 
     def register_feed(self, feed: Feed) -> None:
         """Add a feed; call it before anybody connects."""
@@ -124,9 +119,14 @@ class Hub:
                 self._by_topic.pop(name, None)
                 self._wanted = None
 
-    def wanted(self, subscriber: Subscriber, names: frozenset[str], topic: str) -> bool:
-        """Tell whether a frame of ``topic`` is for a subscriber of ``names``."""
-        return any(name == topic or self.may_see(subscriber, topic) for name in self.names_of(topic) if name in names)
+    def wanted(self, subscriber: Subscriber, names: frozenset[str], topics: Iterable[str]) -> bool:
+        """Tell whether a frame of ``topics`` is for a subscriber of ``names``."""
+        return any(
+            name == topic or self.may_see(subscriber, topic)
+            for topic in topics
+            for name in self.names_of(topic)
+            if name in names
+        )
 
     def names_of(self, topic: str) -> list[str]:
         """Return the subscriptions that get the frames of ``topic``: itself, and what gathers it."""
@@ -147,8 +147,8 @@ class Hub:
     def _wishes(self) -> frozenset[str]:
         """What feeds are asked for: every topic with a subscriber, and the patterns that such a topic gathers."""
         if self._wanted is None:
-            gathered = {self.topics.find(name)[0].gathers for name in self._by_topic}
-            self._wanted = frozenset(self._by_topic) | gathered - {""}
+            gathered = {pattern for name in self._by_topic for pattern in self.topics.find(name)[0].gathers}
+            self._wanted = frozenset(self._by_topic) | gathered
         return self._wanted
 
     async def _follow(self) -> None:
@@ -192,7 +192,7 @@ class Hub:
                 for name, subscriber in self._addressed(topic):
                     # Others had their turn meanwhile: it may have unsubscribed.
                     if name in subscriber.names:
-                        subscriber.offer(name, frame)
+                        self._offer(subscriber, name, frame)
                         count += 1
                         if count % TURN == 0:
                             await asyncio.sleep(0)
@@ -202,8 +202,23 @@ class Hub:
         found: list[tuple[str, Subscriber]] = []
         for name in self.names_of(topic):
             members = self._by_topic.get(name, ())
-            found += [(name, one) for one in members if name == topic or self.may_see(one, topic)]
+            found += [(name, one) for one in members if name == topic or self._may_see(one, topic)]
         return found
+
+    def _may_see(self, subscriber: Subscriber, topic: str) -> bool:
+        try:
+            return self.may_see(subscriber, topic)
+        except Exception:  # noqa: BLE001 - as below
+            _log.exception("nobody can say who may see %s; a socket is ended", topic)
+            subscriber.end(UNAVAILABLE)
+            return False
+
+    def _offer(self, subscriber: Subscriber, name: str, frame: Frame) -> None:
+        try:
+            subscriber.offer(name, frame)
+        except Exception:  # noqa: BLE001 - whatever it is, others wait for the same frame
+            _log.exception("a socket cannot be told; it is ended")
+            subscriber.end(UNAVAILABLE)
 
 
 hub = Hub(bus)

@@ -6,9 +6,9 @@ from django.db import models
 
 
 class LiveEvent(models.Model):
-    """One event of a topic, in the order in which it became visible."""
+    """One event of its topics (names, separated by spaces), in the order in which it became visible."""
 
     sequence = models.BigIntegerField(primary_key=True)
-    topic = models.CharField(max_length=100)
+    topics = models.TextField()
     payload = models.JSONField()
     created_at = models.DateTimeField(db_index=True)

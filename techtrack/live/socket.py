@@ -9,17 +9,18 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core.errors import TechTrackError, Unauthenticated
 from techtrack.live import subscribing
-from techtrack.live.admission import NoCredentials, Refused, Request, introduced
+from techtrack.live.admission import NoCredentials, Places, Refused, Request, TooManySockets, introduced
 from techtrack.live.hub import Hub, hub
 from techtrack.live.messages import LARGEST, Authenticate, BadMessage, Message, Ping, Subscribe, Unsubscribe, read
 from techtrack.live.minding import Minder
 from techtrack.live.outbox import CAPACITY, SERIES, Frame, Outbox, Sender
-from techtrack.live.subscriber import GONE, NOT_ALLOWED, TOO_LARGE, UNAVAILABLE, UNKNOWN, Closing, Subscriber
+from techtrack.live.subscriber import GONE, NOT_ALLOWED, TOO_LARGE, TRY_LATER, UNAVAILABLE, UNKNOWN, Closing, Subscriber
 from techtrack.live.threads import in_thread
 
 Event = MutableMapping[str, Any]
@@ -49,7 +50,8 @@ class LiveSocket:
 
     def __init__(self, hub: Hub, pace: Pace | None = None) -> None:
         self._hub = hub
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(heartbeat=settings.LIVE_HEARTBEAT)
+        self._places = Places()
         self._minder = Minder(hub, heartbeat=self._pace.heartbeat, recheck=self._pace.recheck)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,17 +71,25 @@ class LiveSocket:
 
     async def _serve(self, request: Request, wire: _Wire) -> Closing:
         try:
-            access = await in_thread(request.access) or await self._introduction(wire)
-            if access is None:
-                return GONE
-            return await self._talk(access, wire)
+            with (
+                self._places.one("here", of=settings.LIVE_SOCKETS),
+                self._places.one(f"from {request.address}", of=settings.LIVE_SOCKETS_PER_ADDRESS),
+            ):
+                return await self._admit(request, wire)
         except TechTrackError as error:
             with contextlib.suppress(OSError):
                 await wire.tell(_error(error))
-            return Closing(UNKNOWN if isinstance(error, Unauthenticated) else NOT_ALLOWED, error.code)
+            return Closing(_code_of(error), error.code)
         except DatabaseError:
             _log.exception("the database is away; the client is asked to come again")
             return UNAVAILABLE
+
+    async def _admit(self, request: Request, wire: _Wire) -> Closing:
+        access = await in_thread(request.access) or await self._introduction(wire)
+        if access is None:
+            return GONE
+        with self._places.one(f"of {access.principal}", of=settings.LIVE_SOCKETS_PER_CALLER):
+            return await self._talk(access, wire)
 
     async def _introduction(self, wire: _Wire) -> Access | None:
         """Wait for the first message, which must say who is calling; None when the client went away."""
@@ -204,6 +214,12 @@ class _Conversation:
             self._subscriber.say(_reply("pong", message.id))
         else:
             raise BadMessage("this socket knows who is calling")
+
+
+def _code_of(error: TechTrackError) -> int:
+    if isinstance(error, TooManySockets):
+        return TRY_LATER
+    return UNKNOWN if isinstance(error, Unauthenticated) else NOT_ALLOWED
 
 
 def _reply(kind: str, name: object) -> Frame:

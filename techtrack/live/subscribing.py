@@ -117,14 +117,14 @@ def _look(access: Access, found: Found, since: int | None) -> Picture:
 
 def _first(hub: Hub, subscriber: Subscriber, message: Subscribe, picture: Picture) -> list[Frame]:
     about = {} if message.id is None else {"id": message.id}
-    answer = Frame(
-        {"type": "subscribed", **about, "snapshot": picture.snapshot, "sequence": picture.sequence},
-    )
-    resync = [Frame({"type": "resync", **about}), answer]
-    if picture.missed is None:
-        return resync
+    answer = {"type": "subscribed", **about, "snapshot": picture.snapshot, "sequence": picture.sequence}
+    if message.since is None:
+        return [Frame(answer)]
     names = frozenset(message.topics)
-    wanted = [event for event in picture.missed if hub.wanted(subscriber, names, event.topic)]
-    if len(wanted) > MOST_REPLAYED:
-        return resync
-    return [answer, *(Frame(body_of(event), sequence=event.sequence) for event in wanted)]
+    missed = picture.missed
+    wanted = [event for event in missed or () if hub.wanted(subscriber, names, event.topics.split())]
+    if missed is None or len(wanted) > MOST_REPLAYED:
+        return [Frame({"type": "resync", **about}), Frame(answer)]
+    # A client has handled all up to ``sequence`` only once it has got so many: until then it resumes from before.
+    replay = [Frame(body_of(event), sequence=event.sequence) for event in wanted]
+    return [Frame(answer | {"missed": len(replay)}), *replay]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core.errors import NotFound
@@ -23,18 +23,26 @@ class UnknownTopic(NotFound):
     code = "not_found"
 
 
+class Forms(NamedTuple):
+    """The TypedDicts of a topic's frames and of its snapshot, of which the document of the socket is made."""
+
+    frames: tuple[type, ...]
+    snapshot: type | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A kind of topic: ``authorise`` and ``snapshot`` may read the database, and are called in a thread.
 
-    A topic that ``gathers`` a pattern gets every frame of the topics of that pattern that its subscriber may
+    A topic that ``gathers`` patterns gets every frame of the topics of these patterns that its subscriber may
     see; their ``authorise`` is asked in the event loop and so must not touch the database.
     """
 
     pattern: str
     authorise: Authorise
-    snapshot: Snapshot | None
-    gathers: str
+    snapshot: Snapshot | None = None
+    gathers: tuple[str, ...] = ()
+    forms: Forms | None = None
 
 
 class Topics:
@@ -52,9 +60,13 @@ class Topics:
         expression = re.sub(r"\{(\w+)\}", r"(?P<\1>(?:0|[1-9][0-9]{0,17}))", topic.pattern)
         self._kinds.append((re.compile(expression), topic))
 
+    def kinds(self) -> list[Topic]:
+        """Return all of them, as they were registered."""
+        return [topic for _, topic in self._kinds]
+
     def gathering(self, pattern: str) -> list[str]:
         """Return the names of the topics that gather the frames of ``pattern``."""
-        return [topic.pattern for _, topic in self._kinds if pattern and topic.gathers == pattern]
+        return [topic.pattern for _, topic in self._kinds if pattern in topic.gathers]
 
     def find(self, name: str) -> tuple[Topic, Params]:
         """Return the kind of topic ``name`` is, and the ids in it.

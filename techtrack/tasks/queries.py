@@ -1,15 +1,22 @@
-"""Reads of work: who may change a task, with whom a caller may share one, what would go with an asset."""
+"""Reads of work: who may see or change a task, with whom a caller may share one, what would go with an asset."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Membership, User
 from techtrack.assets.events import WhatHolds
+from techtrack.core.clock import isoformat
+from techtrack.tasks.domain.audience import Audience
+from techtrack.tasks.domain.workflow import UNFINISHED
 from techtrack.tasks.models import Level, Task, TaskOwner, TaskQuerySet, TaskShare
+
+MOST_SHOWN = 500
 
 
 def may_write(by: Access, task: Task) -> bool:
@@ -57,10 +64,65 @@ def left_behind(user_id: int) -> TaskQuerySet:
     return rows.exclude(pk__in=TaskOwner.objects.exclude(user=user_id).values("task"))
 
 
+def audiences(rows: TaskQuerySet) -> dict[int, Audience]:
+    """Return who may see each of the tasks, by its id."""
+    return {task.pk: _audience(task) for task in _told(rows)}
+
+
+def summaries(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return tasks as open pages and subscribers get them, by their ids."""
+    return {task.pk: _summary(task) for task in _told(Task.objects.filter(pk__in=ids))}
+
+
+def unfinished_summaries(
+    access: Access, *, site_id: int | None = None, user_id: int | None = None
+) -> list[dict[str, Any]]:
+    """Return unfinished tasks that the caller may see, newest first: of a site (0 for none), of a person, or all."""
+    rows = Task.objects.visible_to(access) if user_id is None else concerning(user_id)
+    if site_id is not None:
+        rows = rows.filter(asset__isnull=False, asset__site=site_id or None)
+    return [_summary(task) for task in _told(rows.filter(state__in=UNFINISHED))[:MOST_SHOWN]]
+
+
 def what_we_hold(question: WhatHolds) -> list[str]:
     """Answer how many tasks would go with an asset (connected to ``WhatHolds``); people's own work stays."""
     count = goes_with(question.asset_id).count()
     return [f"{count} task{'' if count == 1 else 's'}"] if count else []
+
+
+def _told(rows: TaskQuerySet) -> QuerySet[Task]:
+    """The tasks with everything that is told of them."""
+    return rows.select_related("asset").prefetch_related("owner_rows", "share_rows")
+
+
+def _audience(task: Task) -> Audience:
+    people = {task.created_by_id, *task.owners, *(share.user_id for share in task.shared_with)}
+    site = task.asset.site_id or 0 if task.asset else None
+    return Audience(frozenset(pk for pk in people if pk), site)
+
+
+def _summary(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.pk,
+        "title": task.title,
+        "priority": task.priority,
+        "state": task.state,
+        "due_date": _moment(task.due_date),
+        "owners": task.owners,
+        "shared_with": [{"user": share.user_id, "level": share.level} for share in task.shared_with],
+        "equipment": task.equipment,
+        "sensor": task.sensor,
+        "alert": task.alert_id,
+        "created_by": task.created_by_id,
+        "created_at": isoformat(task.created_at),
+        "updated_at": isoformat(task.updated_at),
+        "completed_at": _moment(task.completed_at),
+        "version": task.version,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return isoformat(moment) if moment else None
 
 
 def _operates(by: Access, task: Task) -> bool:

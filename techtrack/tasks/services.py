@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,13 @@ from techtrack.accounts.domain.access import Access, Role
 from techtrack.alerts import hiding
 from techtrack.alerts.models import Alert
 from techtrack.assets.models import Asset
+from techtrack.core import events
 from techtrack.core.errors import Conflict, Fault, Forbidden, Invalid
 from techtrack.tasks import queries
+from techtrack.tasks.domain.audience import NOBODY
 from techtrack.tasks.domain.workflow import draft_for_alert
-from techtrack.tasks.models import Category, Level, State, Task, TaskOwner, TaskShare
+from techtrack.tasks.events import TaskChanged
+from techtrack.tasks.models import Category, Level, State, Task, TaskOwner, TaskQuerySet, TaskShare
 
 
 class UnknownPerson(Invalid):
@@ -66,6 +70,7 @@ def create_task(*, by: Access, data: Mapping[str, Any], now: datetime) -> Task:
     task = Task.objects.create(created_by_id=by.user_id, created_at=now, updated_at=now, **columns, **done)
     _replace_people(task, owners=[by.user_id] if owners is None else owners, shares=shares)
     _explain(task, columns, now=now)
+    _announce(task)
     return task
 
 
@@ -83,13 +88,14 @@ def update_task(*, task: Task, by: Access, changes: Mapping[str, Any], expected:
     _check(by, columns, owners=owners or [], shares=shares or [], held=task)
     if "asset" in columns and columns["asset"] != task.asset:
         _require_at_asset(by, columns["asset"])
-    try:
-        with transaction.atomic():
-            task.change(expected=expected, now=now, **columns, **_completion(columns.get("state"), now))
-    except IntegrityError as error:
-        raise AnotherTaskIsOpen("the alert has another unfinished task: finish that one") from error
-    _replace_people(task, owners=owners, shares=shares)
-    _explain(task, columns, now=now)
+    with _told(Task.objects.filter(pk=task.pk)):
+        try:
+            with transaction.atomic():
+                task.change(expected=expected, now=now, **columns, **_completion(columns.get("state"), now))
+        except IntegrityError as error:
+            raise AnotherTaskIsOpen("the alert has another unfinished task: finish that one") from error
+        _replace_people(task, owners=owners, shares=shares)
+        _explain(task, columns, now=now)
     return task
 
 
@@ -99,8 +105,9 @@ def delete_task(*, task: Task, by: Access, expected: int | None) -> None:
     if not queries.may_delete(by, task):
         raise Forbidden("only who made or owns this task may delete it")
     cause = _cause(task)
-    task.remove(expected=expected)
-    hiding.unsuppress(by=cause)
+    with _told(Task.objects.filter(pk=task.pk)):
+        task.remove(expected=expected)
+        hiding.unsuppress(by=cause)
 
 
 @transaction.atomic
@@ -127,14 +134,16 @@ def open_for_alert(*, alert_id: int, wish: Mapping[str, Any], now: datetime) -> 
             task.save(force_insert=True)
     except IntegrityError:
         return None
+    _announce(task)
     return task
 
 
 @transaction.atomic
 def forget_asset(*, asset_id: int, now: datetime) -> None:
     """Prepare for an asset's deletion: tasks that only its site could see go with it, others lose the asset."""
-    queries.goes_with(asset_id).delete()
-    Task.objects.filter(asset=asset_id).update(asset=None, version=F("version") + 1, updated_at=now)
+    with _told(Task.objects.filter(asset=asset_id)):
+        queries.goes_with(asset_id).delete()
+        Task.objects.filter(asset=asset_id).update(asset=None, version=F("version") + 1, updated_at=now)
 
 
 @transaction.atomic
@@ -146,12 +155,13 @@ def forget_person(*, user_id: int, now: datetime) -> None:
     """
     left = queries.left_behind(user_id)
     others = TaskShare.objects.exclude(user=user_id)
-    left.exclude(pk__in=others.values("task")).delete()
-    heirs: dict[int, int] = {}
-    for share in sorted(others.filter(task__in=left), key=lambda row: (-Level.values.index(row.level), row.pk)):
-        heirs.setdefault(share.task_id, share.user_id)
-    TaskOwner.objects.bulk_create(TaskOwner(task_id=task, user_id=heir) for task, heir in heirs.items())
-    queries.concerning(user_id).update(version=F("version") + 1, updated_at=now)
+    with _told(queries.concerning(user_id)):
+        left.exclude(pk__in=others.values("task")).delete()
+        heirs: dict[int, int] = {}
+        for share in sorted(others.filter(task__in=left), key=lambda row: (-Level.values.index(row.level), row.pk)):
+            heirs.setdefault(share.task_id, share.user_id)
+        TaskOwner.objects.bulk_create(TaskOwner(task_id=task, user_id=heir) for task, heir in heirs.items())
+        queries.concerning(user_id).update(version=F("version") + 1, updated_at=now)
 
 
 @transaction.atomic
@@ -185,7 +195,8 @@ def update_category(
 def delete_category(*, category: Category, by: Access, expected: int | None, now: datetime) -> None:
     """Delete a category of the caller's own; its tasks stay, without it."""
     _require_owner(by, category)
-    Task.objects.filter(category=category).update(category=None, version=F("version") + 1, updated_at=now)
+    with _told(Task.objects.filter(category=category)):
+        Task.objects.filter(category=category).update(category=None, version=F("version") + 1, updated_at=now)
     category.remove(expected=expected)
 
 
@@ -249,6 +260,23 @@ def _require_at_asset(by: Access, asset: Asset | None) -> None:
     bound = by.only_asset is not None or by.only_site is not None
     if bound and (asset is None or by.only_asset not in {None, asset.pk}):
         raise Forbidden("this key is bound to a site or an asset: name an asset that it reaches")
+
+
+def _announce(task: Task) -> None:
+    for pk, audience in queries.audiences(Task.objects.filter(pk=task.pk)).items():
+        events.publish(TaskChanged(pk, "created", audience))
+
+
+@contextmanager
+def _told(rows: TaskQuerySet) -> Iterator[None]:
+    """Announce what becomes of these tasks: to those who may see them afterwards, and to those who may no longer."""
+    before = queries.audiences(rows)
+    yield
+    after = queries.audiences(Task.objects.filter(pk__in=before))
+    # First: who is in both by different ways gets the task back at once.
+    lost = [(pk, audience.without(after.get(pk, NOBODY))) for pk, audience in before.items()]
+    gone = [TaskChanged(pk, "deleted", audience) for pk, audience in lost if audience]
+    events.publish_all([*gone, *(TaskChanged(pk, "changed", audience) for pk, audience in after.items())])
 
 
 def _cause(task: Task) -> str:

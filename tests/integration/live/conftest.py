@@ -18,6 +18,7 @@ from techtrack.live.outbox import Frame
 from techtrack.live.pacing import News
 from techtrack.live.socket import LiveSocket, Pace
 from techtrack.live.threads import in_thread
+from techtrack.live.topics import Topic
 from tests.integration.live.asgi import Client
 
 QUICK = Pace(patience=0.3, heartbeat=0.1, recheck=0.1, goodbye=1.0, capacity=40)
@@ -72,10 +73,10 @@ def hub(transactional_db, readings, looked) -> Hub:
         return {"site": place.get("site")}
 
     made = Hub(Bus(lambda: None), every=0.02, pause=0.001)
-    made.register_topic("sites/{site}/alerts", authorise=may_see_site, snapshot=snapshot)
-    made.register_topic("alerts", authorise=anybody, snapshot=snapshot, gathers="sites/{site}/alerts")
-    made.register_topic("assets/{asset}/readings", authorise=anybody)
-    made.register_topic("sites/{site}/readings", authorise=anybody)
+    made.topics.register(Topic("sites/{site}/alerts", may_see_site, snapshot))
+    made.topics.register(Topic("alerts", anybody, snapshot, gathers=("sites/{site}/alerts",)))
+    made.topics.register(Topic("assets/{asset}/readings", anybody))
+    made.topics.register(Topic("sites/{site}/readings", anybody))
     made.register_feed(readings)
     made.register_feed(LiveEventFeed())
     return made
@@ -107,7 +108,7 @@ def connect(application, token):
 def tell(topic: str, number: int = 0) -> int:
     """Record an event as a service would; returns its sequence."""
     with transaction.atomic():
-        return services.record(topic=topic, payload={"type": "alert", "n": number}, now=clock.now())
+        return services.record(topics=[topic], payload={"type": "alert", "n": number}, now=clock.now())
 
 
 @pytest.fixture

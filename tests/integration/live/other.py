@@ -39,7 +39,7 @@ def write(kind, value):
         ingest(batch=batch, by=internal(), now=now, origin=Origin.LIVE)
     else:
         with transaction.atomic():
-            services.record(topic=value, payload={"type": "alert", "n": 1}, now=now)
+            services.record(topics=[value], payload={"type": "alert", "n": 1}, now=now)
 
 
 async def listen(member):

@@ -145,6 +145,39 @@ class TestOpening:
             assert socket.subprotocol is None
 
 
+class TestPlaces:
+    @pytest.fixture(params=["LIVE_SOCKETS", "LIVE_SOCKETS_PER_ADDRESS", "LIVE_SOCKETS_PER_CALLER"])
+    def limit(self, request, settings):
+        setattr(settings, request.param, 2)
+        return request.param
+
+    async def test_are_so_many_and_free_again_when_a_socket_ends(self, connect, olga, limit):
+        async with await connect(olga), await connect(olga) as second:
+            async with await connect(olga) as third:
+                assert (await third.hear("error"))["code"] == "too_many_sockets"
+                assert await third.closing() == 1013
+            await second.__aexit__()
+            async with await connect(olga) as again:
+                assert (await again.ask(type="ping"))["type"] == "pong"
+
+    async def test_of_one_person_are_not_those_of_another(self, connect, olga, vera, settings):
+        settings.LIVE_SOCKETS_PER_CALLER = 1
+        async with await connect(olga) as one, await connect(vera) as other:
+            for socket in (one, other):
+                assert (await socket.ask(type="ping"))["type"] == "pong"
+
+    async def test_from_one_address_are_not_those_from_another(self, connect, olga, vera, settings):
+        settings.LIVE_SOCKETS_PER_ADDRESS = 1
+        async with await connect(olga) as one, await connect(vera, client=("127.0.0.2", 5000)) as other:
+            for socket in (one, other):
+                assert (await socket.ask(type="ping"))["type"] == "pong"
+
+    async def test_are_taken_before_anybody_says_who_is_calling(self, application, settings):
+        settings.LIVE_SOCKETS_PER_ADDRESS = 1
+        async with Client(application), Client(application) as second:
+            assert (await second.hear("error"))["code"] == "too_many_sockets"
+
+
 class TestLater:
     async def test_the_end_of_the_session_closes_with_4401(self, connect, olga):
         async with await connect(olga) as socket:

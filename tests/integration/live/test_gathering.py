@@ -15,7 +15,7 @@ from techtrack.live.subscriber import Subscriber
 def told(access, kind, sites):
     """The ``sites`` of whose frames a subscriber to ``kind`` is told."""
     subscriber = Subscriber(access, Outbox())
-    return [site for site in sites if hub.wanted(subscriber, frozenset({kind}), f"sites/{site}/{kind}")]
+    return [site for site in sites if hub.wanted(subscriber, frozenset({kind}), [f"sites/{site}/{kind}"])]
 
 
 @pytest.mark.parametrize("kind", ["readings", "alerts"])

@@ -159,8 +159,8 @@ class TestResuming:
         for number, topic in ((2, own), (3, foreign), (4, own)):
             await record(topic, number)
         async with await connect(olga) as socket:
-            socket.say(type="subscribe", topics=[own], since=first)
-            await socket.hear("subscribed")
+            answer = await socket.ask(type="subscribe", topics=[own], since=first)
+            assert (answer["type"], answer["missed"]) == ("subscribed", 2)
             await record(own, 5)
             assert await numbers(socket, 3) == [2, 4, 5]
 

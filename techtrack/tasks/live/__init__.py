@@ -1,0 +1,1 @@
+"""Tasks as news for open sockets."""
