@@ -54,11 +54,12 @@ arch: install-dev ## who imports whom; budgets, one writer, status codes, clocks
 migrations: install-dev ## models and migrations agree
 	TECHTRACK_HOME=$$(mktemp -d) DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
 
-schema: install-dev ## write docs/reference/openapi.yaml anew; in CI it must not change
+schema: install-dev ## write docs/reference/openapi.yaml and asyncapi.yaml anew; in CI they must not change
 	@mkdir -p docs/reference
 	TECHTRACK_HOME=$$(mktemp -d) $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--file docs/reference/openapi.yaml
-	@if [ -n "$$CI" ]; then git diff --exit-code --stat -- docs/reference/openapi.yaml; fi
+	TECHTRACK_HOME=$$(mktemp -d) $(BIN)/python manage.py asyncapi --file docs/reference/asyncapi.yaml
+	@if [ -n "$$CI" ]; then git diff --exit-code --stat -- docs/reference/openapi.yaml docs/reference/asyncapi.yaml; fi
 
 docs: install-dev ## links lead somewhere, and the tutorial does what it says
 	$(PYTEST) tests/contract/test_docs.py

@@ -66,7 +66,8 @@ case "${1:-up}" in
     ;;
   asgi)
     wait_for_database
-    exec uvicorn techtrack.config.asgi:application --host "$HOST" --port "$PORT" --ws websockets-sansio \
+    exec uvicorn techtrack.config.asgi:application --host "$HOST" --port "$PORT" \
+      --ws techtrack.config.sockets:LiveProtocol \
       --ws-max-size 65536 --ws-per-message-deflate false --no-access-log \
       --timeout-graceful-shutdown 10 --no-server-header --no-proxy-headers
     ;;

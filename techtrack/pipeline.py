@@ -8,11 +8,13 @@ it is opened, and the news to *show* it is numbered for open pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.conf import settings
+
 from techtrack.accounts.domain.access import Access, Role
-from techtrack.accounts.events import SiteZoneChanged, UserDeleting
+from techtrack.accounts.events import SiteDeleting, SiteZoneChanged, UserDeleting
 from techtrack.alerts import jobs as alert_jobs
 from techtrack.alerts import queries as alerts
 from techtrack.alerts import rulebook
@@ -28,11 +30,12 @@ from techtrack.alerts.events import (
     RuleChanged,
 )
 from techtrack.alerts.judge import Judge
+from techtrack.alerts.live.frames import AlertFrame, AlertsShown
 from techtrack.assets import queries as asset_queries
 from techtrack.assets import services as assets
 from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
 from techtrack.core import clock
-from techtrack.core.events import after, answer, together
+from techtrack.core.events import after, answer, in_one, together
 from techtrack.core.jobs import Loop, wake
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
@@ -40,15 +43,22 @@ from techtrack.live.bus import bus
 from techtrack.live.events import EventRecorded
 from techtrack.live.feeds import LiveEventFeed
 from techtrack.live.hub import hub
+from techtrack.live.topics import Forms, Topic
 from techtrack.notifications import jobs as notification_jobs
 from techtrack.notifications import services as notifications
-from techtrack.notifications.events import DeliveriesQueued
+from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, NoticesWritten
+from techtrack.notifications.live import shown
+from techtrack.notifications.live.frames import DeliveriesShown, DeliveryFrame
 from techtrack.tasks import queries as task_queries
 from techtrack.tasks import services as tasks
+from techtrack.tasks.events import TaskChanged
+from techtrack.tasks.live.frames import TaskFrame, TaskGoneFrame, TasksShown
 from techtrack.telemetry import jobs as telemetry_jobs
 from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.events import SegmentAppended, StoreRunAsked
 from techtrack.telemetry.live.feed import ReadingsFeed
+from techtrack.telemetry.live.frames import ReadingFrame
+from techtrack.watch import jobs as watch_jobs
 
 
 def connect() -> None:
@@ -56,10 +66,10 @@ def connect() -> None:
     # receive -> store: a committed batch wakes whoever follows the log.
     after(SegmentAppended, wake("judge"), hub.wake, lambda fact: bus.tell("log", fact.position))
     # judge: where it has passed, assets were seen; what changes the rules or their scope reaches it in order.
-    together(ReadingsJudged, lambda fact: assets.mark_seen(newest=fact.newest))
+    together(ReadingsJudged, lambda fact: assets.mark_seen(newest=fact.newest, ahead=fact.ahead))
     together(RuleChanged, rulebook.turn_page)
-    together(AssetChanged, rulebook.turn_page)
-    together(AssetTypeChanged, rulebook.turn_page)
+    together(AssetChanged, rulebook.follow_asset)
+    together(AssetTypeChanged, rulebook.follow_type)
     # A type that begins with a pack gets the pack's rules with it.
     together(AssetTypeMade, _follow_pack)
     after(RuleChanged, wake("judge"), _hint("rules"))
@@ -70,12 +80,16 @@ def connect() -> None:
     # alert -> notify: the message is committed with what it tells.
     together(AlertRaised, lambda fact: _queue_messages(fact, "raised"))
     together(AlertReturned, lambda fact: _queue_messages(fact, "returned"))
+    together(AlertChanged, _queue_rise)
+    after(NoticesWritten, wake("teller"), _hint("notices"))
     after(DeliveriesQueued, wake("sender"), _hint("deliveries"))
     # alert -> repair
     together(AlertRaised, _open_task)
     # -> show
     together(AssetHealthChanged, lambda fact: assets.set_health(asset_id=fact.asset_id, worst=fact.worst))
-    together(AlertChanged, _show)
+    in_one(AlertChanged, _show_alerts)
+    in_one(TaskChanged, _show_tasks)
+    in_one(DeliveryChanged, _show_deliveries)
     after(EventRecorded, hub.wake, lambda fact: bus.tell("events", fact.sequence))
     # store -> keep: what is derived of readings is made beside, where it is not made already.
     after(SiteZoneChanged, wake("compactor"))
@@ -86,7 +100,10 @@ def connect() -> None:
     # Last: from here on everybody who sends readings waits for the head of the log.
     together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id, now=clock.now()))
     answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold)
+    # A site goes: what was judged by its rules alone is over.
+    together(SiteDeleting, lambda fact: alert_services.forget_site(site_id=fact.site_id, now=clock.now()))
     # A person goes: work that others need stays with them.
+    together(UserDeleting, lambda fact: notifications.forget_person(user_id=fact.user_id))
     together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
     _show_live()
     # What other processes did: hints, which may be lost; all of these also look without one.
@@ -95,6 +112,7 @@ def connect() -> None:
     bus.hear("hiding", wake("hider"))
     bus.hear("previews", wake("rule lab"))
     bus.hear("events", hub.wake)
+    bus.hear("notices", wake("teller"))
     bus.hear("deliveries", wake("sender"))
 
 
@@ -107,9 +125,30 @@ def loops() -> list[Loop]:
         Loop("rule lab", alert_jobs.preview_next, every=5.0),
         Loop("compactor", telemetry_jobs.Compactor().work, every=1.0),
         Loop("store runs", telemetry_jobs.run_next, every=5.0),
+        Loop("teller", notification_jobs.tell_due, every=1.0),
         Loop("sender", notification_jobs.send_due, every=1.0),
+        Loop("old messages", notification_jobs.forget_old, every=3600.0),
         Loop("live events", live_jobs.forget_old_events, every=3600.0),
     ]
+
+
+def watchers(*, works: bool, serves: bool) -> list[Loop]:
+    """Make what every process does to see that all are at work: a dead one cannot tell of itself."""
+    if not settings.WATCH_SECONDS:
+        return []
+    every = settings.WATCH_SECONDS
+    pulse = watch_jobs.Pulse("both" if works and serves else "worker" if works else "web")
+    watch = watch_jobs.Watch()
+    found = [
+        Loop("pulse", pulse.beat, every=every * 2 / 3, last=pulse.end),
+        Loop("watch", watch.look, every=every),
+        # Where nobody sends, whoever is left gets the messages out.
+        Loop("stand-in teller", lambda: watch.stand_in(notification_jobs.tell_due), every=1.0),
+        Loop("stand-in sender", lambda: watch.stand_in(notification_jobs.send_due), every=1.0),
+    ]
+    if works and settings.DEADMAN_URL:
+        found.append(Loop("dead man", watch_jobs.DeadMan(settings.DEADMAN_URL).work, every=min(every, 60.0)))
+    return found
 
 
 def _hint(topic: str) -> Callable[[object], None]:
@@ -129,25 +168,76 @@ def _queue_messages(fact: AlertRaised | AlertReturned, event: str) -> None:
     )
 
 
+def _queue_rise(fact: AlertChanged) -> None:
+    if fact.event == "severity_changed":
+        now = clock.plant_now()
+        notifications.enqueue_for_alert(
+            alert_id=fact.alert_id, event=fact.event, at=now, now=clock.now(), plant_now=now
+        )
+
+
 def _open_task(fact: AlertRaised) -> None:
     if fact.open_task is not None and not fact.hidden:
         tasks.open_for_alert(alert_id=fact.alert_id, wish=fact.open_task, now=clock.now())
 
 
-def _show(fact: AlertChanged) -> None:
-    payload = {"type": "alert", "event": fact.event, "alert": alerts.summary(fact.alert_id)}
-    live.record(topic=f"sites/{fact.site_id or 0}/alerts", payload=payload, now=clock.now())
+def _show_alerts(facts: Sequence[AlertChanged]) -> None:
+    known = alerts.summaries(fact.alert_id for fact in facts)
+    live.record_all(
+        told=[
+            ([f"sites/{one.site_id or 0}/alerts"], {"type": "alert", "event": one.event, "alert": known[one.alert_id]})
+            for one in facts
+        ],
+        now=clock.now(),
+    )
+
+
+def _show_tasks(facts: Sequence[TaskChanged]) -> None:
+    known = task_queries.summaries(fact.task_id for fact in facts)
+    told = []
+    for fact in facts:
+        topics = [f"users/{user}/tasks" for user in sorted(fact.audience.people)]
+        topics += [] if fact.audience.site is None else [f"sites/{fact.audience.site}/tasks"]
+        task = {"id": fact.task_id} if fact.event == "deleted" else known[fact.task_id]
+        told.append((topics, {"type": "task", "event": fact.event, "task": task}))
+    live.record_all(told=told, now=clock.now())
+
+
+def _show_deliveries(facts: Sequence[DeliveryChanged]) -> None:
+    known = shown.summaries(fact.delivery_id for fact in facts)
+    told = []
+    for fact in facts:
+        delivery = known[fact.delivery_id]
+        topics = [f"sites/{fact.site_id or 0}/deliveries"]
+        topics += [] if delivery["person"] is None else [f"users/{delivery['person']}/deliveries"]
+        told.append((topics, {"type": "delivery", "event": fact.state, "delivery": delivery}))
+    live.record_all(told=told, now=clock.now())
 
 
 def _show_live() -> None:
-    hub.register_topic("assets/{asset}/readings", authorise=_may_see_asset, snapshot=None)
-    hub.register_topic("sites/{site}/readings", authorise=_may_see_site, snapshot=None)
-    hub.register_topic("sites/{site}/alerts", authorise=_may_see_site, snapshot=_open_alerts)
-    # Authorised frame by frame: of what all sites tell a subscriber gets that of the sites it may see.
-    hub.register_topic("readings", authorise=_anybody, snapshot=None, gathers="sites/{site}/readings")
-    hub.register_topic("alerts", authorise=_anybody, snapshot=_open_alerts, gathers="sites/{site}/alerts")
+    reading, alert = Forms((ReadingFrame,)), Forms((AlertFrame,), AlertsShown)
+    task, delivery = Forms((TaskFrame, TaskGoneFrame), TasksShown), Forms((DeliveryFrame,), DeliveriesShown)
+    for topic in (
+        Topic("assets/{asset}/readings", _may_see_asset, forms=reading),
+        Topic("sites/{site}/readings", _may_see_site, forms=reading),
+        Topic("sites/{site}/alerts", _may_see_site, _open_alerts, forms=alert),
+        Topic("sites/{site}/tasks", _may_see_site, _unfinished_tasks, forms=task),
+        Topic("users/{user}/tasks", _is_this_person, _unfinished_tasks, forms=task),
+        Topic("sites/{site}/deliveries", _operates_site, _unsent, forms=delivery),
+        Topic("users/{user}/deliveries", _is_this_person, _unsent, forms=delivery),
+        # Authorised frame by frame: of what all sites tell a subscriber gets that of the sites it may see.
+        Topic("readings", _anybody, gathers=("sites/{site}/readings",), forms=reading),
+        Topic("alerts", _anybody, _open_alerts, gathers=("sites/{site}/alerts",), forms=alert),
+        Topic("tasks", _of_no_asset, _unfinished_tasks, gathers=_of_both("tasks"), forms=task),
+        Topic("deliveries", _of_no_asset, _unsent, gathers=_of_both("deliveries"), forms=delivery),
+    ):
+        hub.topics.register(topic)
     hub.register_feed(ReadingsFeed())
     hub.register_feed(LiveEventFeed())
+
+
+def _of_both(what: str) -> tuple[str, str]:
+    return f"users/{{user}}/{what}", f"sites/{{site}}/{what}"
 
 
 def _anybody(access: Access, place: dict[str, str]) -> bool:
@@ -164,3 +254,27 @@ def _may_see_site(access: Access, place: dict[str, str]) -> bool:
 
 def _open_alerts(access: Access, place: dict[str, str]) -> dict[str, Any]:
     return {"alerts": alerts.open_summaries(access, site_id=int(place["site"]) if "site" in place else None)}
+
+
+def _of_no_asset(access: Access, place: dict[str, str]) -> bool:
+    return access.only_asset is None
+
+
+def _is_this_person(access: Access, place: dict[str, str]) -> bool:
+    return access.user_id == int(place["user"]) and access.only_asset is None and access.only_site is None
+
+
+def _operates_site(access: Access, place: dict[str, str]) -> bool:
+    return access.only_asset is None and access.allows(Role.OPERATOR, int(place["site"]) or None)
+
+
+def _unfinished_tasks(access: Access, place: dict[str, str]) -> dict[str, Any]:
+    return {"tasks": task_queries.unfinished_summaries(access, **_ids(place))}
+
+
+def _unsent(access: Access, place: dict[str, str]) -> dict[str, Any]:
+    return {"deliveries": shown.unsent_summaries(access, **_ids(place))}
+
+
+def _ids(place: dict[str, str]) -> dict[str, int]:
+    return {f"{name}_id": int(text) for name, text in place.items()}

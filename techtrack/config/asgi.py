@@ -15,7 +15,7 @@ from techtrack.config.wsgi import django, spare_garbage
 from techtrack.core.writes import writes
 from techtrack.live.bus import bus
 from techtrack.live.socket import application as live
-from techtrack.pipeline import loops
+from techtrack.pipeline import loops, watchers
 from techtrack.telemetry.api.direct import Direct
 from techtrack.telemetry.ingest.gateway import PATHS, Gateway, Limits
 
@@ -46,7 +46,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    running = loops() if settings.EMBEDDED_WORKERS else []
+    works = settings.EMBEDDED_WORKERS
+    running = [*(loops() if works else []), *watchers(works=works, serves=True)]
     await receive()
     spare_garbage()
     bus.open()

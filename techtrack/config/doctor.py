@@ -20,6 +20,9 @@ from techtrack.config.health import LONGEST_FOLD
 from techtrack.config.server import CannotStart, claim_port
 from techtrack.core import clock
 from techtrack.telemetry import queries as telemetry
+from techtrack.watch import queries as watch
+from techtrack.watch.domain.checks import KINDS
+from techtrack.watch.domain.facts import at_work, living
 
 ENOUGH_DISK = 1 << 30
 NEWEST_SQLITE_NEEDED = (3, 35)
@@ -28,7 +31,7 @@ Finding = tuple[bool, str]
 
 def examine(*, say: Callable[[str], None]) -> int:
     """Print one line per check; returns the exit code, 1 where something is to be mended."""
-    checks = (_python, _home, _disk, _database, _store, _people, _port, _mail, _cache, _addresses)
+    checks = (_python, _home, _disk, _database, _store, _watch, _people, _port, _mail, _cache, _addresses)
     failed = 0
     for check in checks:
         for good, sentence in check():
@@ -94,6 +97,22 @@ def _store() -> Iterator[Finding]:
         if consumer.dead:
             kept = f"{consumer.behind} batches of the log are kept for {consumer.name}, which reads it no more"
             yield False, f"{kept}: start it, or delete its row in telemetry_logconsumer"
+
+
+def _watch() -> Iterator[Finding]:
+    """The processes that run, and what they find wrong."""
+    try:
+        at = watch.moment(clock.now())
+        facts, troubles = watch.look(at), watch.troubles()
+    except DatabaseError:
+        return
+    for process in living(facts, watch.limits()):
+        what = "judges and sends" if process.works else "serves"
+        yield True, f"process {process.name} {what}; last heard of {process.age:.0f} s ago"
+    if facts.processes and not at_work(facts, watch.limits()):
+        yield False, "no process judges and sends at this moment: start techtrack up or techtrack worker"
+    for trouble in troubles:
+        yield False, f"{trouble} since {clock.isoformat(trouble.raised_at or at)}: {KINDS[trouble.kind].advice}"
 
 
 def _people() -> Iterator[Finding]:

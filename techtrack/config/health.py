@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection
@@ -21,8 +22,10 @@ from techtrack.alerts.judge import NAME as JUDGE
 from techtrack.config.crew import COUNTS
 from techtrack.core import clock
 from techtrack.core.models import Head
-from techtrack.notifications.models import Delivery, DeliveryState
+from techtrack.notifications.models import Delivery, DeliveryState, Notice
 from techtrack.telemetry import queries as telemetry
+from techtrack.watch import queries as watch
+from techtrack.watch.domain.checks import KINDS
 
 # What the database says is the same wherever it is asked: of several processes the last one that did.
 Gauge = partial(AnyGauge, multiprocess_mode="mostrecent")
@@ -31,6 +34,7 @@ JUDGE_LAG = Gauge("techtrack_judge_lag_batches", "Batches of readings that the j
 WAITING = Gauge("techtrack_fold_waiting_readings", "Readings in the log that are not yet folded into hours")
 OLDEST = Gauge("techtrack_fold_oldest_seconds", "Age of the oldest of them")
 OUTBOX = Gauge("techtrack_outbox_pending", "Messages waiting to be sent")
+TROUBLES = Gauge("techtrack_troubles", "What the platform finds wrong with itself, by kind", ["kind"])
 LONGEST_WAIT = timedelta(minutes=15)
 # An hour stays open until it closes, and is folded minutes later.
 LONGEST_FOLD = timedelta(hours=3)
@@ -62,7 +66,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
             reasons[name] = reason
         if name == "database" and reason:
             break
-    status = {"status": "unavailable", "reasons": reasons} if reasons else {"status": "ready"}
+    status: dict[str, Any] = {"status": "unavailable", "reasons": reasons} if reasons else {"status": "ready"}
+    if not reasons and (troubles := sorted({check.kind for check in watch.troubles()})):
+        # It can serve all the same; what exactly is wrong is not for everybody.
+        status["troubles"] = troubles
     response = JsonResponse(status, status=503 if reasons else 200)
     if reasons:
         response["Retry-After"] = "5"
@@ -77,6 +84,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         waiting = telemetry.lag()
         WAITING.set(waiting.readings)
         OLDEST.set((clock.now() - waiting.since).total_seconds() if waiting.since else 0)
+        found = [check.kind for check in watch.troubles()]
+        for kind in KINDS:
+            TROUBLES.labels(kind).set(found.count(kind))
         OUTBOX.set(Delivery.objects.filter(state=DeliveryState.PENDING).count())
     except DatabaseError:
         # What the process itself has counted is wanted most just then.
@@ -126,8 +136,12 @@ def _store() -> str:
 
 
 def _outbox() -> str:
-    late = Delivery.objects.filter(state=DeliveryState.PENDING, attempts=0, created_at__lt=clock.now() - LONGEST_WAIT)
-    return "no worker has looked at the outbox for 15 minutes" if late.exists() else ""
+    limit = clock.now() - LONGEST_WAIT
+    # What waits for a channel that fails waits its turn.
+    waiting = Delivery.objects.filter(state=DeliveryState.PENDING, channel__enabled=True, channel__failing_since=None)
+    untold = Notice.objects.filter(group=None, told_at=None, created_at__lt=limit)
+    late = waiting.filter(attempts=0, next_attempt_at__lt=limit).exists() or untold.exists()
+    return "no worker has looked at the outbox for 15 minutes" if late else ""
 
 
 def _lag() -> int:

@@ -17,7 +17,7 @@ RESOURCES = [
     *("equipment", "sensors", "sites", "asset-types", "parameters", "keys"),
     *("data", "measurements", "ingest", "history", "latest", "store", "imports"),
     *("alerts", "rules", "channels", "routes", "deliveries"),
-    *("tasks", "categories", "users", "token", "live/ticket", "schema"),
+    *("tasks", "categories", "users", "token", "live/ticket", "schema", "asyncapi"),
     *("accounts/register", "accounts/login", "accounts/logout", "accounts/me"),
 ]
 

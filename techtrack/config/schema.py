@@ -10,6 +10,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.errors import Invalid
@@ -23,8 +24,8 @@ class ByFormat(DefaultContentNegotiation):
     settings: Any = SimpleNamespace(URL_FORMAT_OVERRIDE="format")
 
 
-class SchemaView(SpectacularAPIView):
-    """The OpenAPI document."""
+class AsAsked(APIView):
+    """A view that gives its document in the form that is asked for."""
 
     content_negotiation_class = ByFormat
 
@@ -39,3 +40,7 @@ class SchemaView(SpectacularAPIView):
             # A problem is JSON, whatever form the document was asked for in.
             request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+class SchemaView(AsAsked, SpectacularAPIView):
+    """The OpenAPI document."""

@@ -20,15 +20,14 @@ from techtrack.accounts import services as accounts
 from techtrack.config.crew import APPLICATION, Crew, NeverServed
 from techtrack.core import clock
 from techtrack.live.bus import bus
-from techtrack.pipeline import loops
+from techtrack.pipeline import loops, watchers
 
 # Any number of ours: whoever brings the database up to date holds it on PostgreSQL as an advisory lock.
 TURN = 7_355_608
 LONGEST_TURN = 120.0
 # How uvicorn serves.
 HOW: dict[str, Any] = {
-    # Measured as the cheapest per frame of uvicorn's three.
-    "ws": "websockets-sansio",
+    "ws": "techtrack.config.sockets:LiveProtocol",
     "ws_max_size": 64 * 1024,
     # Small frames, each compressed for each socket anew: it would cost many times what sending them does.
     "ws_per_message_deflate": False,
@@ -117,14 +116,15 @@ def work(*, metrics_port: int | None, say: Callable[[str], None]) -> None:
         claim_port(settings.HOST, metrics_port)
         start_http_server(metrics_port, settings.HOST)
     prepare()
-    running = loops()
+    running = [*loops(), *watchers(works=True, serves=False)]
     bus.open()
     for loop in running:
         loop.start()
-    say("TechTrack works: judge, compactor and sender (Ctrl-C stops them)")
+    # Whoever reads the line below may stop us at once: by then we know how.
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
+    say("TechTrack works: judge, compactor and sender (Ctrl-C stops them)")
     stop.wait()
     for loop in running:
         loop.stop()

@@ -11,6 +11,7 @@ import dj_database_url
 from environ import Env as Urls
 
 from techtrack.config.env import BadSetting, Env, kept_secret, made_folder
+from techtrack.core.destinations import Allowance, RefusedDestination, read_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = Env(BASE_DIR / ".env")
@@ -76,6 +77,7 @@ APPS = [
     "notifications",
     "tasks",
     "integrations",
+    "watch",
     "web",
 ]
 INSTALLED_APPS = [
@@ -167,9 +169,9 @@ def _database() -> dict[str, Any]:
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
     # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
-    # the fast door 4 and the writer, of quick reads 4, the hub, 7 loops, 8 senders of messages, and those in which
+    # the fast door 4 and the writer, of quick reads 4, the hub, 14 loops, 8 senders of messages, and those in which
     # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
-    most = WEB_CONCURRENCY + 25 + min(32, (os.cpu_count() or 1) + 4)
+    most = WEB_CONCURRENCY + 32 + min(32, (os.cpu_count() or 1) + 4)
     # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
     # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.
     pool = {"min_size": 1, "max_size": most, "timeout": 5, "reconnect_timeout": 5}
@@ -199,6 +201,16 @@ LOG_SEGMENTS = max(env.number("TECHTRACK_LOG_SEGMENTS", 1_000_000), 2 * FOLD_SEG
 # Beyond so much that waits to be committed, the fast door answers 503 before it reads a body.
 INGEST_WAITING_BYTES = env.number("TECHTRACK_INGEST_WAITING_BYTES", 64 * 1024 * 1024)
 INGEST_WAITING_READINGS = env.number("TECHTRACK_INGEST_WAITING_READINGS", 500_000)
+
+# -- The live socket --------------------------------------------------------------------------------------
+# Seconds between two heartbeats; a client that has gone without a word is found within 1.2 of them.
+LIVE_HEARTBEAT = env.number("TECHTRACK_LIVE_HEARTBEAT", 20, kind=float)
+if LIVE_HEARTBEAT <= 0:
+    raise BadSetting(f"TECHTRACK_LIVE_HEARTBEAT={LIVE_HEARTBEAT:g} is not above zero.")
+# How many sockets one process holds: in all, from one address, and of one person or key.
+LIVE_SOCKETS = env.number("TECHTRACK_LIVE_SOCKETS", 5000)
+LIVE_SOCKETS_PER_ADDRESS = env.number("TECHTRACK_LIVE_SOCKETS_PER_ADDRESS", 1000)
+LIVE_SOCKETS_PER_CALLER = env.number("TECHTRACK_LIVE_SOCKETS_PER_CALLER", 200)
 
 # -- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -269,16 +281,43 @@ SHELVE_HOURS = env.number("TECHTRACK_SHELVE_HOURS", 12)
 OUT_OF_SERVICE_DAYS = env.number("TECHTRACK_OUT_OF_SERVICE_DAYS", 90)
 # How many alerts an asset may raise within ten minutes; further ones of low severity are hidden until it calms.
 FLOOD_RAISES = env.number("TECHTRACK_FLOOD_RAISES", 30)
+# How long messages are kept that were sent or given up.
+DELIVERY_DAYS = env.number("TECHTRACK_DELIVERY_DAYS", 90)
 # Whether this process runs the background loops itself (the one-process set-up does).
 EMBEDDED_WORKERS = env.flag("TECHTRACK_EMBEDDED_WORKERS", default=True)
+
+# -- Watching itself --------------------------------------------------------------------------------------
+# How often each process looks whether all is well; a process that is not heard of for three times as long is dead.
+WATCH_SECONDS = env.number("TECHTRACK_WATCH_SECONDS", 15, kind=float)
+if not 0 <= WATCH_SECONDS <= 60:  # noqa: PLR2004 - who looks less often would be taken for hanging
+    raise BadSetting(f"TECHTRACK_WATCH_SECONDS={WATCH_SECONDS:g} is not between 0 and 60.")
+# MiB of disk that must stay free.
+LEAST_DISK = env.number("TECHTRACK_LEAST_DISK", 1024)
+# Pinged every minute while all is well, by those who judge and send: who answers there raises the alarm when it ends.
+DEADMAN_URL = env.text("TECHTRACK_DEADMAN_URL")
+try:
+    if DEADMAN_URL:
+        read_url(DEADMAN_URL)
+except RefusedDestination as error:
+    raise BadSetting(f"TECHTRACK_DEADMAN_URL cannot be used: {error.detail}.") from None
 
 # -- Mail -------------------------------------------------------------------------------------------------
 try:
     vars().update(Urls.email_url_config(env.text("EMAIL_URL", "consolemail://")))
 except Exception as error:  # noqa: BLE001 - the library raises several kinds for a malformed address
     raise BadSetting(f"EMAIL_URL cannot be understood ({type(error).__name__}).") from None
+# Seconds for each wait in a conversation with the mail server; all of it may take three times as long.
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "TechTrack <techtrack@localhost>")
+
+# -- Requests that people ask for ------------------------------------------------------------------------
+# Seconds for a whole request to a webhook or gateway; they lead to public addresses, and to these hosts and networks.
+HTTP_TIMEOUT = 5
+PRIVATE_DESTINATIONS = env.items("TECHTRACK_PRIVATE_DESTINATIONS")
+try:
+    Allowance.of(PRIVATE_DESTINATIONS)
+except ValueError as error:
+    raise BadSetting(f"TECHTRACK_PRIVATE_DESTINATIONS: {error}.") from None
 
 # -- Words, times, logs -----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

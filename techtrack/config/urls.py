@@ -11,6 +11,7 @@ from drf_spectacular.views import (
 )
 
 from techtrack.config import health
+from techtrack.config.asyncapi import AsyncApiView
 from techtrack.config.root import RootView
 from techtrack.config.schema import SchemaView
 
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics),
     path("api/", RootView.as_view()),
     path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/asyncapi/", AsyncApiView.as_view(), name="asyncapi"),
     path("swagger.json", SpectacularJSONAPIView.as_view()),
     path("swagger/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
     path("redoc/", SpectacularRedocView.as_view(url_name="schema", template_name="web/redoc.html"), name="redoc"),

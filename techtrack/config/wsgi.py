@@ -89,12 +89,15 @@ def spare_garbage() -> None:
 
 
 def _begin() -> None:
-    """Load what requests need, and let other processes hear at once of what this one commits."""
+    """Load what requests need, let other processes hear at once of what this one commits, and watch over them."""
     from techtrack.live.bus import bus  # noqa: PLC0415 - reads settings, which are ready once Django is set up
+    from techtrack.pipeline import watchers  # noqa: PLC0415 - as above
 
     import_module(settings.ROOT_URLCONF)
     spare_garbage()
     bus.open()
+    for loop in watchers(works=False, serves=True):
+        loop.start()
 
 
 django = get_wsgi_application()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -28,7 +29,7 @@ class NoSuchMail(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A caught message."""
+    """A caught message; ``image`` is its chart as a data URI, empty where it has none or none was asked for."""
 
     name: str
     subject: str
@@ -36,6 +37,7 @@ class Mail:
     to: tuple[str, ...]
     date: datetime | None
     body: str
+    image: str = ""
 
 
 class Catcher:
@@ -77,7 +79,7 @@ def mail(name: str, *, readable: Callable[[Mail], bool]) -> Mail:
     """
     path = _folder() / f"{name}.eml"
     if NAME.fullmatch(name) and path.is_file() and readable(found := _read(path)):
-        return found
+        return replace(found, image=_image(path))
     raise NoSuchMail("there is no such e-mail")
 
 
@@ -100,6 +102,13 @@ def _read(path: Path) -> Mail:
         _date(str(message.get("Date", ""))),
         str(body.get_content()) if body else "",
     )
+
+
+def _image(path: Path) -> str:
+    message = message_from_bytes(path.read_bytes(), policy=default)
+    parts = (part for part in message.walk() if part.get_content_type() == "image/png")
+    found = next((part.get_payload(decode=True) for part in parts), b"")
+    return f"data:image/png;base64,{b64encode(found).decode()}" if isinstance(found, bytes) and found else ""
 
 
 def _date(text: str) -> datetime | None:

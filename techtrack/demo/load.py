@@ -18,7 +18,7 @@ from techtrack.alerts import services as alerts
 from techtrack.alerts.models import Rule
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset, AssetType, Kind, Parameter
-from techtrack.core.clock import to_micros
+from techtrack.core.clock import iso_duration, to_micros
 from techtrack.demo import folder, plant, recordings, story
 from techtrack.demo.clock import SPAN, Loop, ReplayClock, State, read_state, write_state
 from techtrack.demo.maintenance import record
@@ -216,8 +216,14 @@ def _telling(now: datetime) -> None:
         data = {"name": "Shift", "kind": "email", "config": {"to": [story.SHIFT]}}
         channel = notifications.create_channel(by=US, data=data, now=now)
     if not Route.objects.filter(name="To the shift").exists():
-        matchers = {"name": "To the shift", "minimum_severity": "medium", "channel_ids": [channel.pk]}
-        notifications.create_route(by=US, data=matchers, now=now)
+        second = User.objects.get(username=story.SECOND)
+        route = {
+            "name": "To the shift",
+            "minimum_severity": "medium",
+            "channel_ids": [channel.pk],
+            "escalation": [{"after": iso_duration(story.PATIENCE), "people": [second.pk]}],
+        }
+        notifications.create_route(by=US, data=route, now=now)
 
 
 def _keys(now: datetime) -> dict[str, str]:

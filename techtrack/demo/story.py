@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from techtrack.accounts.domain.access import Role
 
 SHIFT = "shift@techtrack.example"
+# Who is told as well of what the shift has not taken after so long (of a visitor's own time).
+SECOND = "erik"
+PATIENCE = timedelta(minutes=2)
 NEVER = 9999
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +13,14 @@ from django.http import Http404
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
-from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
+from techtrack.alerts import queries as explaining
+from techtrack.alerts.models import Alert, AlertEvent
+from techtrack.assets.domain.units import sign
 from techtrack.assets.models import Asset, AssetType, Health, Parameter, Status
 from techtrack.tasks.models import Level, State, Task, TaskQuerySet
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.store.base import LatestValue
-from techtrack.web.domain.display import Measure, age, in_words, natural, patience, sign
+from techtrack.web.domain.display import Measure, age, in_words, natural, patience
 
 # A panel is for reading, not for archives: the rest is counted and found by filters.
 MOST_ALERTS = 100
@@ -309,32 +310,13 @@ def _declared(asset_type: AssetType | None) -> Iterable[dict[str, Any]]:
 def _lines(access: Access, rows: Any) -> list[AlertLine]:
     words = Dictionary(access)
     alerts = list(rows[:MOST_ALERTS])
-    hiders = _hiders(alerts)
+    hiders = explaining.hiders(alerts, access)
     return [
         AlertLine(
             alert,
             words.measure(alert.asset.type, alert.parameter),
             alert.acknowledged_at is None and access.allows(Role.OPERATOR, alert.asset.site_id),
-            hiders.get(alert.suppressed_by, "work on the asset"),
+            hiders.get(alert.suppressed_by, ""),
         )
         for alert in alerts
     ]
-
-
-def _hiders(alerts: Iterable[Alert]) -> dict[str, str]:
-    """Name what hides these alerts, by ``suppressed_by``; work is not named, for it may be somebody's own."""
-    ids: dict[str, set[int]] = defaultdict(set)
-    for alert in alerts:
-        kind, _, number = alert.suppressed_by.partition(":")
-        if number:
-            ids[kind].add(int(number))
-    told = {"flood": "a flood of alerts from this asset"}
-    for kind, rows, column, words in (
-        ("rule", Rule.objects, "name", "an alert of the rule “{}”"),
-        ("alert", Alert.objects, "title", "the alert “{}” above it"),
-        ("silence", Silence.objects, "name", "“{}”"),
-    ):
-        if ids[kind]:
-            names = rows.filter(pk__in=ids[kind]).values_list("pk", column)
-            told |= {f"{kind}:{pk}": words.format(name) for pk, name in names}
-    return told

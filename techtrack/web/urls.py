@@ -4,7 +4,7 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from techtrack.web.views import alerts, plant, session, store, tasks
+from techtrack.web.views import acknowledge, alerts, plant, session, store, tasks
 
 urlpatterns = [
     path("", plant.overview, name="overview"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("parts/alerts/", plant.open_alerts, name="open-alerts"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("acknowledge/<str:token>/", acknowledge.acknowledge, name="acknowledge-link"),
     path("store/", store.store, name="store"),
     path("tasks/", tasks.tasks, name="tasks"),
     path("tasks/<int:task_id>/done/", tasks.finish, name="task-done"),

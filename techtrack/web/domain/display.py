@@ -1,4 +1,4 @@
-"""How a number, a unit and a silence are shown to people."""
+"""How a number and a silence are shown to people."""
 
 from __future__ import annotations
 
@@ -9,22 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-# UCUM codes whose usual sign differs from the code; https://ucum.org, table 4 and following.
-SIGNS = {
-    "Cel": "°C",
-    "[degF]": "°F",
-    "K": "K",
-    "1": "",
-    "[g]": "g",
-    "{rpm}": "rpm",
-    "/min": "1/min",
-    "Ohm": "Ω",
-    "deg": "°",
-}
-_MICRO = re.compile(r"\bu(?=[glLmsAVW])")
-_POWER = re.compile(r"(?<=[a-z])([23])\b")
 _COUNTED = re.compile(r"([^0-9]*)([0-9]{0,18})")
-_SUPERSCRIPT = {"2": "²", "3": "³"}
 
 # Nobody trusts a frozen screen: the shortest silence that greys a value out.
 PATIENCE = timedelta(seconds=30)
@@ -62,14 +47,6 @@ def decimals(value: float) -> int:
         if size >= limit:
             return places
     return 3
-
-
-def sign(unit: str) -> str:
-    """Write a UCUM unit as people do: ``ug/m3`` becomes ``µg/m³``."""
-    if unit in SIGNS:
-        return SIGNS[unit]
-    plain = unit.strip("[]{}") if unit[:1] in "[{" else unit
-    return _POWER.sub(lambda found: _SUPERSCRIPT[found[1]], _MICRO.sub("µ", plain))
 
 
 def natural(name: str) -> list[tuple[str, int]]:

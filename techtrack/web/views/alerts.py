@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from techtrack.accounts.domain.access import Access
@@ -21,7 +22,9 @@ from techtrack.web.views.page import page
 def alert(request: HttpRequest, access: Access, alert_id: int) -> HttpResponse:
     """One alert with what happened to it; messages to people link here."""
     line = queries.alert_line(access, alert_id)
-    why = explaining.explain(alert=line.alert, access=access, now=clock.now())
+    # In the person's zone, as all times of the page are.
+    zone = timezone.get_current_timezone()
+    why = explaining.explain(alert=line.alert, access=access, now=clock.now(), zone=zone)
     context = {
         "line": line,
         "sentence": why.sentence if line.alert.rule else "",

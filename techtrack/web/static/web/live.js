@@ -1,135 +1,203 @@
-// The live client: one WebSocket to /ws/live/ that comes back by itself and resumes where it was.
+// The live client: one WebSocket to /ws/live/ that comes back by itself, goes on where it was, and tells nothing twice.
+// It stands alone: pages elsewhere may copy this file (their origin must be one of CSRF_TRUSTED_ORIGINS).
 //
-//   const live = new LiveClient({ topics: ["alerts", "readings"], csrf });
+//   const live = new LiveClient({ topics: ["alerts", "readings"], ticket: pageTicket(csrf) });
 //   live.addEventListener("reading", (event) => event.detail.values);
 //   live.start();
 //
-// Events, each with the server's frame in `detail`: reading, alert, subscribed, resync, refused (the server's "error");
-// and state, whose detail is "connecting", "live", "lost" or "ended" (the session is over; it stays so).
+// Events, each with the server's frame in `detail`: reading, alert, task, delivery, subscribed (with the snapshot, after
+// each connection), resync (what was missed is no longer kept: begin again from the snapshot of the subscribed that
+// follows), refused (the server's "error"); and state, whose detail is "connecting", "live" (all that was missed has been
+// told), "lost", "refused" (the topics are not for us) or "ended" (the session is over). The last two stay so.
 
 const PROTOCOL = "techtrack.v1";
 const SUBSCRIPTION = "a";
-const SESSION_ENDED = 4401;
-// The server's heart beats every 20 s: two beats missed and a little more is a dead line.
-const SILENCE = 45_000;
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 30_000;
+// Why the server closes for good: it does not know, or no longer knows, who this is; or the socket is not for us.
+const UNKNOWN = 4401;
+const NOT_ALLOWED = 4403;
+// A ticket may have grown too old on the way, while the machine slept: others are tried, and then it is believed.
+const TRIES = 3;
+// Parts of a heartbeat: a silent line is asked, and given up when it does not answer. At 20 s it is found dead in 23.
+const ASK = 0.75;
+const ANSWER = 0.4;
+
+/** What a `ticket` function throws when there will never be another one. */
+export class Ended extends Error {}
+
+/** Tickets of the session of this page, from the server that it came from. */
+export function pageTicket(csrf, url = "/api/live/ticket/") {
+  return async (signal) => {
+    const answer = await fetch(url, { method: "POST", headers: { "X-CSRFToken": csrf }, signal });
+    if (answer.status === 401 || answer.status === 403) throw new Ended("the session is over");
+    if (!answer.ok) throw new Error(`no ticket: ${answer.status}`);
+    return (await answer.json()).ticket;
+  };
+}
 
 export class LiveClient extends EventTarget {
-  constructor({ topics, csrf, url = "/ws/live/", ticketUrl = "/api/live/ticket/" }) {
+  // `ticket` gets a new ticket for each connection: it lives 30 s and opens one, so that no lasting secret is ever in a
+  // message or an address. It is given an AbortSignal. `since` is the number of the last event that was handled. Times are in milliseconds.
+  constructor({ topics, ticket, url = "/ws/live/", since = null, heartbeat = 20_000, firstWait = 500, longestWait = 30_000 }) {
     super();
     this.topics = topics;
-    this.csrf = csrf;
+    this.ticket = ticket;
     this.url = new URL(url, location.href.replace(/^http/, "ws"));
-    this.ticketUrl = ticketUrl;
-    this.since = null;
+    this.since = since;
+    this.heartbeat = heartbeat;
+    this.firstWait = firstWait;
+    this.longestWait = longestWait;
     this.failures = 0;
-    this.stopped = false;
+    this.attempt = 0;
+    this.missed = 0;
+    this.hurry = () => this.state === "lost" && this.connect();
   }
 
   start() {
-    this.stopped = false;
+    addEventListener("online", this.hurry);
     this.connect();
-    addEventListener("online", () => this.hurry());
   }
 
   stop() {
-    this.stopped = true;
+    this.attempt += 1;
     clearTimeout(this.timer);
-    clearTimeout(this.watchdog);
-    this.socket?.close(1000);
+    removeEventListener("online", this.hurry);
+    this.hangUp();
   }
 
   async connect() {
-    this.tell("state", "connecting");
-    const ticket = await this.ticket();
-    if (ticket && !this.stopped) this.open(ticket);
+    this.attempt += 1;
+    const attempt = this.attempt;
+    clearTimeout(this.timer);
+    this.become("connecting");
+    let ticket, failure;
+    try {
+      ticket = await this.within(this.heartbeat, this.ticket);
+    } catch (error) {
+      failure = error;
+    }
+    // Somebody may have stopped it meanwhile, or begun anew.
+    if (attempt !== this.attempt) return;
+    if (failure instanceof Ended) this.finish("ended");
+    else if (failure) this.lose();
+    else this.open(ticket);
   }
 
-  // A ticket is for one connection and lives 30 s, so that no lasting secret is ever in a message or an address.
-  async ticket() {
-    try {
-      const answer = await fetch(this.ticketUrl, { method: "POST", headers: { "X-CSRFToken": this.csrf } });
-      if (answer.ok) return (await answer.json()).ticket;
-      if (answer.status === 401 || answer.status === 403) this.end();
-      else this.retry();
-    } catch {
-      this.retry();
-    }
-    return null;
+  // On a dead line an answer would never come.
+  within(time, ask) {
+    const signal = AbortSignal.timeout(time);
+    const late = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    return Promise.race([ask(signal), late]);
   }
 
   open(ticket) {
     const socket = new WebSocket(this.url, [PROTOCOL]);
     this.socket = socket;
-    socket.addEventListener("open", () => {
+    this.subscribed = false;
+    // What was given up may still say something, much later.
+    const hear = (name, handle) => socket.addEventListener(name, (event) => socket === this.socket && handle(event));
+    hear("open", () => {
       this.send({ type: "authenticate", ticket });
-      this.subscribe();
-      this.expectFrame();
+      this.send({ type: "subscribe", id: SUBSCRIPTION, topics: this.topics, ...(this.since === null ? {} : { since: this.since }) });
     });
-    socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
-    socket.addEventListener("close", (event) => {
-      clearTimeout(this.watchdog);
-      if (event.code === SESSION_ENDED) this.end();
-      else if (!this.stopped) this.retry();
-    });
+    hear("message", (event) => this.receive(JSON.parse(event.data)));
+    hear("close", (event) => this.closed(event.code));
+    this.watch();
   }
 
-  subscribe() {
-    const since = this.since === null ? {} : { since: this.since };
-    this.send({ type: "subscribe", id: SUBSCRIPTION, topics: this.topics, ...since });
+  closed(code) {
+    if (code === NOT_ALLOWED) this.finish("refused");
+    else if (code === UNKNOWN && (this.subscribed || this.failures >= TRIES)) this.finish("ended");
+    else this.lose();
   }
 
   receive(frame) {
-    this.expectFrame();
-    if (Number.isInteger(frame.sequence)) this.since = Math.max(this.since ?? 0, frame.sequence);
+    this.watch();
     switch (frame.type) {
+      case "heartbeat":
+      case "pong":
+        return;
       case "subscribed":
-        this.failures = 0;
-        this.tell("state", "live");
-        this.tell("subscribed", frame);
+        this.resume(frame);
         break;
       case "resync":
-        // What happened meanwhile is no longer kept: whoever listens reads everything again. "subscribed" follows.
         this.since = null;
         this.tell("resync", frame);
         break;
       case "error":
         this.tell("refused", frame);
-        break;
-      case "heartbeat":
+        if (frame.id === SUBSCRIPTION && !this.subscribed) this.finish("refused");
         break;
       default:
-        this.tell(frame.type, frame);
+        if (this.isNew(frame)) this.tell(frame.type, frame);
+        this.count(frame);
     }
   }
 
-  expectFrame() {
-    clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.socket.close(4000, "silent"), SILENCE);
+  resume(frame) {
+    this.failures = 0;
+    this.subscribed = true;
+    this.until = frame.sequence;
+    // Until what was missed has been told, a new connection must begin before it.
+    this.missed = frame.missed ?? 0;
+    this.tell("subscribed", frame);
+    if (!this.missed) this.catchUp();
   }
 
-  retry() {
-    this.tell("state", "lost");
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures);
+  isNew({ sequence }) {
+    if (sequence === undefined) return true;
+    if (this.since !== null && sequence <= this.since) return false;
+    this.since = sequence;
+    return true;
+  }
+
+  count({ sequence }) {
+    if (sequence === undefined || !this.missed) return;
+    this.missed -= 1;
+    if (!this.missed) this.catchUp();
+  }
+
+  catchUp() {
+    this.since = Math.max(this.since ?? 0, this.until);
+    this.become("live");
+  }
+
+  watch() {
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => {
+      if (this.socket.readyState === WebSocket.OPEN) this.send({ type: "ping" });
+      this.watchdog = setTimeout(() => this.lose(), this.heartbeat * ANSWER);
+    }, this.heartbeat * ASK);
+  }
+
+  lose() {
+    this.hangUp();
+    this.become("lost");
+    const wait = Math.min(this.longestWait, this.firstWait * 2 ** this.failures);
     this.failures += 1;
     // Half of it is chance: after an outage a hundred screens do not come back in the same moment.
     this.timer = setTimeout(() => this.connect(), wait * (0.5 + Math.random() / 2));
   }
 
-  hurry() {
-    if (this.stopped || this.socket?.readyState === WebSocket.OPEN) return;
-    clearTimeout(this.timer);
-    this.connect();
+  finish(state) {
+    this.stop();
+    this.become(state);
   }
 
-  end() {
-    this.stop();
-    this.tell("state", "ended");
+  hangUp() {
+    clearTimeout(this.watchdog);
+    const socket = this.socket;
+    // First: a dead line may take long to close, and is nobody's any more.
+    this.socket = null;
+    socket?.close(1000);
   }
 
   send(message) {
     this.socket.send(JSON.stringify(message));
+  }
+
+  become(state) {
+    this.state = state;
+    this.tell("state", state);
   }
 
   tell(name, detail) {

@@ -3,13 +3,14 @@
 import { AlertPanel } from "./alerts.js";
 import { Cards } from "./cards.js";
 import { shortenMoments } from "./format.js";
-import { LiveClient } from "./live.js";
+import { LiveClient, pageTicket } from "./live.js";
 import { Sparks } from "./sparks.js";
 
 const LINK = {
   connecting: "Connecting",
   live: "Live",
   lost: "Reconnecting",
+  refused: "Not allowed",
   ended: "Logged out",
 };
 
@@ -18,7 +19,7 @@ shortenMoments(document);
 const topics = document.body.dataset.topics?.split(" ");
 if (topics) {
   const csrf = document.querySelector("meta[name=csrf-token]").content;
-  const live = new LiveClient({ topics, csrf });
+  const live = new LiveClient({ topics, ticket: pageTicket(csrf) });
   const cards = new Cards(document);
   const sparks = new Sparks(document);
   const panel = new AlertPanel(document.querySelector("[data-alerts]"), csrf);
