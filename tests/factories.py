@@ -13,7 +13,7 @@ from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core.clock import to_micros
 from techtrack.integrations.models import ImportRun
-from techtrack.notifications.models import Channel, Delivery, Route
+from techtrack.notifications.models import Channel, Delivery, Rota, Route
 from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
 from techtrack.telemetry.models import StoreRun
@@ -118,6 +118,12 @@ def make_route(*channels: Channel, **fields: Any) -> Route:
     route = Route.objects.create(**({"name": f"Route {next(_numbers)}"} | STAMPS | fields))
     route.channels.set(channels)
     return route
+
+
+def make_rota(*people: User, **fields: Any) -> Rota:
+    """People who take turns of a week."""
+    defaults: dict[str, Any] = {"name": f"Rota {next(_numbers)}", "people": [one.pk for one in people]}
+    return Rota.objects.create(**(defaults | {"starts_at": NOW} | STAMPS | fields))
 
 
 def make_delivery(channel: Channel, **fields: Any) -> Delivery:

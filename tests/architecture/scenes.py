@@ -172,6 +172,7 @@ SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/routes/": _rows(
         "/api/routes/", lambda _: factories.make_route(factories.make_channel(), factories.make_channel())
     ),
+    "/api/rotas/": _rows("/api/rotas/", lambda stage: factories.make_rota(stage.person(), site=stage.plant)),
     "/api/deliveries/": _rows("/api/deliveries/", Stage.delivery),
     "/api/tasks/": _rows("/api/tasks/", Stage.task),
     "/api/equipment/{}/tasks/": _of_asset("/api/equipment/{}/tasks/", Stage.robot, Stage.task),

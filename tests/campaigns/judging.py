@@ -32,7 +32,7 @@ from techtrack.core.clock import to_micros
 from techtrack.telemetry import queries, services
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
 from tests import factories
-from tests.unit.alerts.oracle import Key, Reading, Said, Ticked, Unlimited, replay, told_of_the_past
+from tests.unit.alerts.oracle import SECOND, Key, Reading, Said, Ticked, Unlimited, replay, told_of_the_past
 from tests.unit.alerts.watching import Walk, any_rule, proved
 
 RULES, SCHEDULED = 8, 2
@@ -158,7 +158,7 @@ def arrange(seed: int) -> list[Asset]:
 def differences() -> list[str]:
     """Name each rule and asset of which something else was recorded than the oracle says."""
     log = (
-        (entry.position, [tuple(row) for row in entry.batch.rows()])
+        (entry.position, entry.received, [tuple(row) for row in entry.batch.rows()])
         for entry in queries.log(after=0, limit=10**6)
         if entry.kind is Kind.READINGS and entry.origin is not Origin.IMPORT
     )
@@ -211,12 +211,26 @@ def feed(seed: int) -> None:
     walk, paused = Walk(dice, ids, 0), dict.fromkeys(ids, 0.0)
     while True:
         now = clock.now()
-        rows = [Row(*row) for row in _now(walk, dice, to_micros(now)) if paused[row[0]] < time.monotonic()]
+        told = hurried(_now(walk, dice, to_micros(now)), dice)
+        rows = [Row(*row) for row in told if paused[row[0]] < time.monotonic()]
         if rows:
             services.ingest(batch=Batch.of(rows), by=internal(), now=now, origin=Origin.LIVE)
         if dice.random() < 0.01:
             paused[dice.choice(ids)] = time.monotonic() + dice.uniform(2, 12)
         time.sleep(dice.uniform(0, 0.08))
+
+
+def hurried(
+    rows: Iterable[tuple[int, int, Mapping[str, float]]], dice: random.Random
+) -> list[tuple[int, int, Mapping[str, float]]]:
+    """Let the clock of an asset be ahead now and then, by up to a day, or its last reading alone."""
+    rows = list(rows)
+    if rows and dice.random() < 0.05:
+        fast, by = rows[-1][0], dice.choice([290, 310, 3600, 86_000]) * SECOND
+        alone = dice.random() < 0.5
+        moved = [(asset, at + by * (asset == fast), values) for asset, at, values in rows]
+        rows = [*rows[:-1], moved[-1]] if alone else moved
+    return rows
 
 
 def _now(walk: Walk, dice: random.Random, now: int) -> Iterator[tuple[int, int, Mapping[str, float]]]:

@@ -109,6 +109,16 @@ def feed(port: int) -> None:
     import_module("tests.campaigns.judging").feed(port)
 
 
+def tell(port: int) -> None:
+    """Run the background loops by a fast clock."""
+    import_module("tests.campaigns.telling").tell()
+
+
+def report(port: int) -> None:
+    """Report alerts; ``port`` is a seed."""
+    import_module("tests.campaigns.telling").report(port)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
@@ -131,7 +141,7 @@ def main() -> None:
     import django  # noqa: PLC0415 - a test that only starts this needs no Django
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["up", "work", "compact", "judge", "feed"])
+    parser.add_argument("role", choices=["up", "work", "compact", "judge", "feed", "tell", "report"])
     parser.add_argument("port", type=int, nargs="?", default=0)
     parser.add_argument("--plant", action="append", default=[])
     options = parser.parse_args()

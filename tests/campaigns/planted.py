@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +17,9 @@ from django.db import Error, connection, transaction
 
 from techtrack.alerts import judge
 from techtrack.alerts.memory import Track
+from techtrack.notifications import services as notifications
+from techtrack.notifications.domain.transport import transports
+from techtrack.notifications.models import Delivery, DeliveryState
 from techtrack.telemetry.domain.reading import FOREVER
 from techtrack.telemetry.models import LogConsumer, Upkeep
 from techtrack.telemetry.services import corrections
@@ -238,6 +242,57 @@ def findings_are_committed_before_the_cursor() -> Iterator[None]:
 
     with mock.patch.object(judge.telemetry_services, "advance", later):
         yield
+
+
+@contextmanager
+def deliveries_are_marked_before_they_are_sent() -> Iterator[None]:
+    """Note that a message was sent, and send it."""
+
+    def hasty(send: Any, transport: Any, message: Any, delivery_id: str, **how: Any) -> None:
+        Delivery.objects.filter(pk=delivery_id).update(state=DeliveryState.SENT)
+        send(transport, message, delivery_id, **how)
+
+    with _sending(hasty):
+        yield
+
+
+@contextmanager
+def each_attempt_has_an_id_of_its_own() -> Iterator[None]:
+    """Send a message each time as if it were another."""
+
+    def anew(send: Any, transport: Any, message: Any, _: str, **how: Any) -> None:
+        send(transport, message, str(uuid.uuid4()), **how)
+
+    with _sending(anew):
+        yield
+
+
+@contextmanager
+def notices_are_written_after_their_alert() -> Iterator[None]:
+    """Commit an alert, and a moment later that somebody is to be told of it."""
+    enqueue = notifications.enqueue_for_alert
+
+    def write(how: Mapping[str, Any]) -> None:
+        enqueue(**how)
+        connection.close()
+
+    def later(**how: Any) -> None:
+        transaction.on_commit(lambda: threading.Timer(1.0, write, [how]).start())
+
+    with mock.patch.object(notifications, "enqueue_for_alert", later):
+        yield
+
+
+@contextmanager
+def _sending(instead: Callable[..., None]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for transport in map(transports.get, transports.names()):
+            stack.enter_context(mock.patch.object(transport, "send", _in_place_of(transport.send, instead)))
+        yield
+
+
+def _in_place_of(send: Any, instead: Callable[..., None]) -> Callable[..., None]:
+    return lambda *what, **how: instead(send, *what, **how)
 
 
 def _do_not_hold(floor: int) -> None:

@@ -361,6 +361,7 @@ ROLES = [
     ("POST", "/api/rules/", RULE, (403, 403, 403, 403, 403)),
     ("POST", "/api/channels/", {**CHANNEL, "site": "{plant}"}, (403, 403, 201, 400, 400)),
     ("POST", "/api/channels/", CHANNEL, (403, 403, 403, 403, 403)),
+    ("POST", "/api/channels/", {**CHANNEL, "personal": True}, (403, 201, 201, 201, 403)),
     ("POST", "/api/routes/", {"name": "All", "site": "{plant}"}, (403, 403, 201, 400, 400)),
     ("POST", "/api/sites/", {"name": "Mine"}, (403, 403, 403, 403, 403)),
     ("PATCH", "/api/sites/{plant}/", {"address": "x"}, (403, 403, 403, 404, 404)),

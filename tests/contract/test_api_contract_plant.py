@@ -250,7 +250,7 @@ class TestAlerts:
         parameter = watched(world, open_task={"title": "Look at it", "priority": 4})
         world.olga.made("/api/data/", reading(timestamp=None, values={parameter: 99}))
         [alert] = alerts_of(world, parameter)
-        [delivery] = world.olga.get(f"/api/deliveries/?alert={alert['id']}")["results"]
+        [delivery] = eventually(lambda: world.olga.get(f"/api/deliveries/?alert={alert['id']}")["results"])
         assert (delivery["channel"], delivery["event"]) == (channel, "raised")
         eventually(lambda: world.olga.get(f"/api/deliveries/{delivery['id']}/")["state"] == "sent")
         [task] = world.olga.get(f"/api/tasks/?alert={alert['id']}")["results"]

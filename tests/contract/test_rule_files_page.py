@@ -20,7 +20,7 @@ STEP = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 def printed(command):
     """What a command of a session prints."""
-    if command.startswith("techtrack "):
+    if command.startswith(".venv/bin/techtrack "):
         done = CliRunner().invoke(cli.main, command.split()[1:])
         assert isinstance(done.exception, SystemExit | None), done.exception
         return done.output
@@ -36,7 +36,10 @@ class TestPage:
     def test_shows_what_is_printed(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         for path, text in FILES:
-            (tmp_path / Path(path).name).write_text(text, encoding="utf-8")
+            # As in a clone.
+            place = tmp_path / "docs" / "how-to" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
         steps = STEP.findall(SESSION)
         assert len(steps) > 8
         assert [(command, printed(command)) for command, _ in steps] == steps

@@ -131,7 +131,19 @@ class TestWhatIsPutAside:
     def test_names_the_window_that_hides(self, page, vera, alert):
         silence = factories.make_silence(name="Gearbox is repaired")
         Alert.objects.filter(pk=alert.pk).update(suppressed_by=f"silence:{silence.pk}")
-        assert "Hidden by “Gearbox is repaired”" in text(page(vera).get(f"/alerts/{alert.pk}/"))
+        assert "Hidden by the silence “Gearbox is repaired”" in text(page(vera).get(f"/alerts/{alert.pk}/"))
+
+    def test_tells_all_times_in_the_reader_s_zone(self, page, vera, alert):
+        type(vera).objects.filter(pk=vera.pk).update(time_zone="Asia/Tokyo")
+        Alert.objects.filter(pk=alert.pk).update(rule=factories.make_rule(), condition="above")
+        assert "since 2026-11-21 19:00 JST" in text(page(vera).get(f"/alerts/{alert.pk}/"))
+
+    def test_names_nothing_of_other_sites(self, page, vera, alert, other_site):
+        above = factories.make_alert(factories.make_equipment(site=other_site), title="Secret gateway")
+        Alert.objects.filter(pk=alert.pk).update(suppressed_by=f"alert:{above.pk}")
+        shown = text(page(vera).get(f"/alerts/{alert.pk}/"))
+        assert "Hidden by an alert of something above it" in shown
+        assert "Secret" not in shown
 
     def test_comes_after_what_asks_for_somebody(self, page, vera, robot, alert):
         later = factories.NOW + timedelta(hours=1)

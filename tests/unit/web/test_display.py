@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from techtrack.web.domain.display import Measure, age, in_words, natural, patience, sign
+from techtrack.assets.domain.units import sign
+from techtrack.web.domain.display import Measure, age, in_words, natural, patience
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
