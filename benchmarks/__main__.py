@@ -11,7 +11,7 @@ from collections.abc import Callable
 from benchmarks import report
 from benchmarks.bench import SQLITE, Bench
 from benchmarks.figures import Result, as_text
-from benchmarks.lines import growth, ingest, layouts, live, queries, single, small
+from benchmarks.lines import growth, ingest, judging, layouts, live, outbox, queries, single, small
 from benchmarks.peers.series import VictoriaMetrics
 
 LINES: dict[str, Callable[[Bench], Result]] = {
@@ -23,6 +23,8 @@ LINES: dict[str, Callable[[Bench], Result]] = {
     "queries": queries.queries,
     "fanout": live.fanout,
     "alerts": live.alerts,
+    "judging": judging.judging,
+    "outbox": outbox.outbox,
     "layouts": layouts.layouts,
     "small": small.small,
 }

@@ -65,6 +65,9 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self._env = os.environ | {
             "TECHTRACK_HOME": home,
+            # All sockets are one person's, on one machine.
+            "TECHTRACK_LIVE_SOCKETS_PER_ADDRESS": "5000",
+            "TECHTRACK_LIVE_SOCKETS_PER_CALLER": "5000",
             "DATABASE_URL": database_url or f"sqlite:///{home}/bench.sqlite3",
             "DJANGO_SETTINGS_MODULE": "techtrack.config.settings",
             "PYTHON_DOTENV_DISABLED": "1",

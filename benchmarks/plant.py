@@ -92,6 +92,38 @@ def _rules(ids: list[int], now: datetime) -> None:
     Rule.objects.bulk_create(rules, batch_size=500)
 
 
+def lay_rules(number: int) -> int:
+    """Let so many rules, of all kinds and quiet, take the place of those that there are."""
+    from django.db import transaction
+
+    from benchmarks.judge import scope, terms_of
+    from techtrack.alerts import rulebook
+    from techtrack.alerts.models import Rule
+    from techtrack.assets.models import Asset
+    from techtrack.core import clock
+
+    ids, codes = list(Asset.objects.order_by("pk").values_list("pk", flat=True)), [one.code for one in SIGNALS]
+    stamps = {"created_at": clock.now(), "updated_at": clock.now()}
+    watched = [(place, scope(place)) for place in range(number)]
+    with transaction.atomic():
+        Rule.objects.all().delete()
+        Rule.objects.bulk_create(
+            (
+                Rule(
+                    name=f"Rule {place}",
+                    parameter=codes[place % PARAMETERS],
+                    assets=[ids[asset - 1]],
+                    **stamps,
+                    **terms_of(place, mixed=True, limit=1e9),
+                )
+                for place, (_, asset) in watched
+            ),
+            batch_size=500,
+        )
+        rulebook.turn_page()
+    return number
+
+
 def load_past(*, first: int, count: int, ticks: int, step: timedelta, until: datetime) -> int:
     """Store the past of ``count`` machines as an import does; return how many values it had."""
     from techtrack.accounts.domain.access import internal
@@ -148,7 +180,10 @@ def sweep_log(*, at_most: float = 20.0) -> int:
 
 
 def main() -> None:
-    """Do what the arguments say: the plant (none), ``fold``, ``sweep``, past (``first count ticks step-in-s end``)."""
+    """Do what the arguments say.
+
+    The plant (none), ``fold``, ``sweep``, ``rules number``, past (``first count ticks step-in-s end``).
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
     import django
     from django.core.management import call_command
@@ -159,6 +194,8 @@ def main() -> None:
         told: Any = make_plant()
     elif sys.argv[1:] == ["fold"]:
         told = fold_rest()
+    elif sys.argv[1] == "rules":
+        told = lay_rules(int(sys.argv[2]))
     elif sys.argv[1:] == ["sweep"]:
         told = sweep_log()
     else:

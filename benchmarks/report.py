@@ -16,7 +16,8 @@ from benchmarks.processes import package_version
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "performance.md"
-ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts", "layouts", "small")
+ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts", "judging")
+ORDER += ("outbox", "layouts", "small")
 INTRODUCTION = """# Performance
 
 Written by `make bench`; nothing here is edited by hand. Every line is a benchmark that you can run yourself, beside the

@@ -70,6 +70,10 @@ class TechTrack(System):
         """Store a past in a process of its own while the platform runs; return how many values it had."""
         return int(_plant(self.env, str(first), str(count), str(ticks), str(step), end.isoformat()))
 
+    def lay_rules(self, number: int) -> None:
+        """Let it judge so many rules, of all kinds and quiet, and no others."""
+        _plant(self.env, "rules", str(number))
+
     @property
     def pids(self) -> list[int]:
         return [server.pid for server in self._servers] + ([self._postgres.pid] if self._postgres else [])
@@ -147,6 +151,9 @@ def _environment(home: Path, database_url: str | None) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "techtrack.config.settings",
         "PYTHON_DOTENV_DISABLED": "1",
         "TECHTRACK_HOME": str(home),
+        # All sockets of the fan-out are one key's, on one machine.
+        "TECHTRACK_LIVE_SOCKETS_PER_ADDRESS": "5000",
+        "TECHTRACK_LIVE_SOCKETS_PER_CALLER": "5000",
         "DATABASE_URL": database_url or f"sqlite:///{home / 'techtrack.sqlite3'}",
     }
 
