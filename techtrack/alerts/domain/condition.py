@@ -187,11 +187,12 @@ conditions: Registry[type] = Registry("condition", package="techtrack.alerts.dom
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A condition as it was asked for, with its severity."""
+    """A condition as it was asked for, with its severity, and where it stands in the rule."""
 
     kind: str
     condition: Condition
     severity: str
+    pointer: str = field(default="", compare=False)
 
 
 def parse_conditions(raw: Any, *, pointer: str = "/conditions") -> tuple[Ask, ...]:
@@ -219,7 +220,7 @@ def parse_condition(raw: Any, *, pointer: str) -> Ask:
     built: Condition = params.build(conditions.get(kind, pointer=f"{pointer}/kind"), fields, pointer=pointer)
     for name in fields:
         check_length(getattr(built, name), pointer=f"{pointer}/{name}")
-    return Ask(kind, built, severity)
+    return Ask(kind, built, severity, pointer)
 
 
 def check_length(value: Any, *, pointer: str) -> None:

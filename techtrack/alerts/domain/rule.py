@@ -30,6 +30,7 @@ from techtrack.alerts.domain.conditions.no_data import NoData
 from techtrack.alerts.domain.features.base import SECOND, Feature
 from techtrack.alerts.domain.features.changes import Stuck
 from techtrack.alerts.domain.features.windows import STATISTICS
+from techtrack.alerts.domain.proving import MOST_LEAVES, can_end, can_hold, can_show, courses
 from techtrack.alerts.domain.recurrence import Recurrence
 from techtrack.core import params
 from techtrack.core.clock import MICROSECOND
@@ -171,8 +172,8 @@ class Spec:
         """
         draft = Draft(self.parameter, self.aggregate, self.deadband, circumstances)
         clauses = []
-        for index, ask in enumerate(self.asks):
-            with within(f"/conditions/{index}"):
+        for ask in self.asks:
+            with within(ask.pointer):
                 clauses.append(Clause(ask.kind, ask.severity, ask.condition.place(draft)))
         clauses += self._silence(draft)
         return Watch(
@@ -219,7 +220,7 @@ def parse_rule(definition: Mapping[str, Any]) -> Spec:
     )
     # As it is for an asset that brings nothing along; where it must bring a limit, that is not known now.
     with suppress(Unlimited):
-        _refuse_contradiction(spec.watch(Circumstances()))
+        _refuse_nonsense(spec, spec.watch(Circumstances()))
     return spec
 
 
@@ -265,24 +266,30 @@ def _micros(definition: Mapping[str, Any], name: str) -> int:
     return duration // MICROSECOND
 
 
-def _refuse_contradiction(watch: Watch) -> None:
-    """Refuse clauses that can never show: wherever they hold, a graver one, or the same, does already."""
+def _refuse_nonsense(spec: Spec, watch: Watch) -> None:
+    """Refuse clauses that can never hold, or never show beside graver ones, and what can never end."""
+    compound = any(len(clause.holds) > 1 or clause.holds[0].bit_count() > 1 for clause in watch.clauses)
+    if len(watch.leaves) > MOST_LEAVES or (spec.count is not None and compound):
+        # Each comparison is counted for itself, so that nearly all can come together.
+        return
+    graph, pointers = courses(watch.leaves), _pointers(spec)
     for place, clause in enumerate(watch.clauses):
-        for graver in watch.clauses[:place]:
-            if _covers(watch, graver, clause):
-                message = "contradictory severities: wherever this holds, a graver condition (or the same) does already"
-                raise OfTheRule(message, pointer=f"/conditions/{place}/severity")
+        if not can_hold(clause, graph):
+            raise OfTheRule("this can never hold, whatever the values", pointer=pointers[place])
+        if not can_show(place, watch.clauses, graph):
+            message = "contradictory severities: wherever this holds, a graver condition (or the same) does already"
+            raise OfTheRule(message, pointer=f"{pointers[place]}/severity")
+    if not can_end(watch.clauses, graph):
+        message = "with this deadband one of the conditions always holds: an alert would never return"
+        raise OfTheRule(message, pointer="/deadband")
 
 
-def _covers(watch: Watch, graver: Clause, milder: Clause) -> bool:
-    if graver.holds == milder.holds:
-        return True
-    if any(len(clause.holds) != 1 or clause.holds[0].bit_count() != 1 for clause in (graver, milder)):
-        return False
-    one, other = (watch.leaves[clause.holds[0].bit_length() - 1] for clause in (graver, milder))
-    if one.feature != other.feature or one.comparator.inside or other.comparator.inside:
-        return False
-    return one.comparator.low >= other.comparator.low and one.comparator.high <= other.comparator.high
+def _pointers(spec: Spec) -> list[str]:
+    """Return where the clauses of a rule stand in it, in the order in which they are judged."""
+    asked = [(ask.severity, ask.pointer) for ask in spec.asks]
+    if spec.silence is not None and spec.silence.policy == "alert":
+        asked.append((spec.silence.severity, "/no_data"))
+    return [pointer for _, pointer in sorted(asked, key=lambda one: -SEVERITIES.index(one[0]))]
 
 
 def _attributes(parts: Any) -> Sequence[str]:

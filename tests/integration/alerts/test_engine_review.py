@@ -199,7 +199,7 @@ class TestJudge:
         holds = Comparator.holds
 
         def failing(self, value, *, held):
-            return 1 / 0 if self.high == 81.0 else holds(self, value, held=held)
+            return 1 / 0 if (self.high, value) == (81.0, 85.0) else holds(self, value, held=held)
 
         monkeypatch.setattr(Comparator, "holds", failing)
         broken, good = make_rule(conditions=above(81.0)), make_rule(name="Good")

@@ -449,12 +449,12 @@ REFUSALS = [
     ),
     pytest.param(
         {"conditions": [{**ABOVE, "severity": "low"}, {**ABOVE, "severity": "high"}]},
-        "/conditions/1/severity",
+        "/conditions/0/severity",
         id="the same limit twice",
     ),
     pytest.param(
         {"conditions": [{"kind": "no_data", "after": "PT1M", "severity": "high"}], "no_data": {"after": "PT1M"}},
-        "/conditions/1/severity",
+        "/no_data/severity",
         id="the same silence twice",
     ),
     pytest.param({"conditions": [ABOVE], "aggregate": {}}, "/aggregate/window", id="an aggregate without a window"),
@@ -475,6 +475,31 @@ REFUSALS = [
     pytest.param({"conditions": [ABOVE], "count": {"n": 1, "of": 65}}, "/count/of", id="more than is remembered"),
     pytest.param({"conditions": [ABOVE], "count": {"n": 1}}, "/count/of", id="of how many"),
     pytest.param({"conditions": [ABOVE], "no_data": {"after": "0x"}}, "/no_data/after", id="a rule's silence"),
+    pytest.param(
+        {"conditions": [{**ABOVE, "severity": "low"}, {**ABOVE, "limit": 1.0, "severity": "critical"}]},
+        "/conditions/0/severity",
+        id="a milder one that is covered, wherever it stands",
+    ),
+    pytest.param(
+        {
+            "conditions": [
+                {**ABOVE, "severity": "critical"},
+                {"kind": "any_of", "conditions": [{**ABOVE, "limit": 6.0}, {**ABOVE, "limit": 7.0}], "severity": "low"},
+            ]
+        },
+        "/conditions/1/severity",
+        id="parts of a milder one that are all covered",
+    ),
+    pytest.param(
+        {"conditions": [{"kind": "all_of", "conditions": [ABOVE, {"kind": "below", "limit": 4.0}]}]},
+        "/conditions/0",
+        id="what can never be",
+    ),
+    pytest.param(
+        {"conditions": [{**ABOVE, "limit": 80.0}, {"kind": "below", "limit": 75.0}], "deadband": 10.0},
+        "/deadband",
+        id="a deadband within which one condition hands over to the other",
+    ),
     pytest.param({"conditions": [ABOVE], "no_data": {}}, "/no_data/after", id="a rule's silence of what"),
     pytest.param(
         {"conditions": [ABOVE], "no_data": {"after": "3x", "policy": "guess"}}, "/no_data/policy", id="a policy"
@@ -498,6 +523,34 @@ def test_a_rule_is_refused_with_the_place_of_the_fault(rule, pointer):
     with pytest.raises(Invalid) as refusal:
         parse_rule({"parameter": "t", **rule})
     assert [fault.pointer for fault in refusal.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(
+            {"conditions": [{**ABOVE, "limit": 80.0}, {"kind": "below", "limit": 65.0}], "deadband": 10.0},
+            id="a deadband that leaves room between two",
+        ),
+        pytest.param(
+            {
+                "conditions": [{"kind": "all_of", "conditions": [ABOVE, {"kind": "below", "limit": 4.0}]}],
+                "count": {"n": 1, "of": 2},
+            },
+            id="two that are counted, each for itself",
+        ),
+        pytest.param(
+            {
+                "conditions": [
+                    {"kind": "all_of", "conditions": [ABOVE, {"kind": "below", "limit": 4.0, "parameter": "p"}]}
+                ]
+            },
+            id="two of different parameters",
+        ),
+    ],
+)
+def test_a_rule_that_makes_sense_is_taken(rule):
+    assert parse_rule({"parameter": "t", **rule}).asks
 
 
 def test_the_gravest_comes_first():

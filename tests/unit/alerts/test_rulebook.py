@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from techtrack.alerts.domain.condition import INFINITY, NOWHERE
+from techtrack.alerts.domain.condition import INFINITY, NOWHERE, Circumstances
 from techtrack.alerts.domain.features.base import Raw
 from techtrack.alerts.domain.features.changes import Gap
+from techtrack.alerts.domain.rule import parse_rule
 from techtrack.alerts.domain.scope import Fleet, Scope
 from techtrack.alerts.domain.series import Panel
 from tests.unit.alerts.watching import book_of, ruling_of, watch_of
@@ -101,8 +102,9 @@ class TestQuiet:
         assert watch_of(HOTTER, HOT, COLD).quiet(0) == (10.0, 80.0)
 
     def test_is_nowhere_if_any_value_makes_one_hold(self):
-        low, high = watch_of({"kind": "above", "limit": 5.0}, {**COLD, "limit": 7.0}).quiet(0)
-        assert (low, high) == NOWHERE
+        above, below = {"kind": "above", "limit": {"attribute": "top"}}, {"kind": "below", "limit": 7.0}
+        rule = parse_rule({"parameter": "t", "conditions": [above, below]})
+        assert rule.watch(Circumstances({"top": 5.0})).quiet(0) == NOWHERE
 
     def test_is_nowhere_if_one_holds_inside_a_band(self):
         assert watch_of(HOT, {"kind": "inside", "low": 20.0, "high": 30.0}).quiet(0) == NOWHERE
