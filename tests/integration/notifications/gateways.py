@@ -33,15 +33,21 @@ def serving(speak: Speaking, *, tls: ssl.SSLContext | None = None) -> Iterator[i
                 with tls.wrap_socket(sock, server_side=True) as wrapped:
                     speak(wrapped)
 
+        threads: list[threading.Thread] = []
+
         def accept() -> None:
             with suppress(OSError):
                 while True:
-                    threading.Thread(target=answer, args=[listener.accept()[0]], daemon=True).start()
+                    threads.append(threading.Thread(target=answer, args=[listener.accept()[0]], daemon=True))
+                    threads[-1].start()
 
         threading.Thread(target=accept, daemon=True).start()
         yield int(listener.getsockname()[1])
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
+    # What was taken is noted after the other side has heard so.
+    for thread in threads:
+        thread.join(5)
 
 
 class Http:
