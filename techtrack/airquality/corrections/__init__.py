@@ -1,0 +1,1 @@
+"""Corrections of low-cost sensors, one file each."""

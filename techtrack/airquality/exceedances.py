@@ -1,0 +1,184 @@
+"""A year against limit values: what was found, how many exceedances are used and left, and where the year will end.
+
+The year is that of the site's standard time and counted in whole days: the day that is not over yet is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from techtrack.airquality.averaging import (
+    DAY_HOURS,
+    Days,
+    daily,
+    daily_maximum,
+    daily_maximum_8h,
+    daily_maximum_8h_us,
+    days_of,
+)
+from techtrack.airquality.forecasts import Forecast, of_count, of_mean
+from techtrack.airquality.hours import HOUR, MILLION, MISSING, Axis, Floats, Hours, Ints, amounts, micros
+from techtrack.airquality.limits import Basis, Limit, LimitSet, PeakSeason, Periods
+from techtrack.airquality.tables import whole
+from techtrack.airquality.units import Amount, factor
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A calendar year in standard time, ``offset`` ahead of UTC, of which ``days`` are over."""
+
+    number: int
+    offset: timedelta
+    days: int
+
+    @property
+    def begin(self) -> datetime:
+        """When it begins."""
+        return datetime(self.number, 1, 1, tzinfo=UTC) - self.offset
+
+    @property
+    def length(self) -> int:
+        """How many days it has."""
+        return (datetime(self.number + 1, 1, 1, tzinfo=UTC) - datetime(self.number, 1, 1, tzinfo=UTC)).days
+
+    @property
+    def rest(self) -> int:
+        """How many days are left."""
+        return self.length - self.days
+
+
+def year_until(number: int, *, offset: timedelta, at: datetime) -> Year:
+    """Return a year with the days that are over at a moment: none of a year to come."""
+    year = Year(number, offset, 0)
+    return Year(number, offset, min(max((at - year.begin) // DAY, 0), year.length))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a year says of one limit; concentrations are in the limit's unit.
+
+    ``value`` is the number that decides (a mean, a percentile, or the highest period after those that are allowed), not
+    rounded; None with the ``reason`` where too little is known (``capture``, of the days that are over). ``used`` and
+    ``left`` count periods above the limit, None where nothing is counted. ``exceeded`` speaks of the year so far.
+    """
+
+    limit: Limit
+    value: float | None
+    used: int | None
+    allowed: int | None
+    left: int | None
+    exceeded: bool | None
+    capture: float
+    forecast: Forecast | None
+    reason: str = ""
+
+
+def exceedances(hours: Mapping[str, Hours], *, limits: LimitSet, year: Year) -> list[Finding]:
+    """Compare a year with each limit whose parameter was measured.
+
+    Raises:
+        Invalid: a unit or reference is missing that a limit needs.
+    """
+    return [_finding(one, hours[one.parameter], limits, year) for one in limits.limits if one.parameter in hours]
+
+
+def _finding(limit: Limit, hours: Hours, limits: LimitSet, year: Year) -> Finding:
+    periods = _periods(limit, hours, limits, year)
+    above = limit.brought(periods.whole) > whole(limit.value)
+    allowed = limit.form.allowance(limit.basis.a_day * year.length)
+    used = None if allowed is None else int(above.sum())
+    enough = periods.capture >= limits.capture
+    decisive = limit.form.decisive(periods) if enough and len(periods.known) else None
+    value = None if decisive is None else decisive / MILLION
+    return Finding(
+        limit=limit,
+        value=value,
+        used=used,
+        allowed=allowed,
+        left=None if used is None or allowed is None else max(allowed - used, 0),
+        exceeded=_exceeded(limit, decisive, used, allowed),
+        capture=periods.capture,
+        forecast=_forecast(limit, periods, value, year) if enough else None,
+        reason="" if decisive is not None else _why(periods, limits),
+    )
+
+
+def _exceeded(limit: Limit, decisive: int | None, used: int | None, allowed: int | None) -> bool | None:
+    if decisive is not None:
+        return bool(limit.brought(np.array([decisive]))[0] > whole(limit.value))
+    # Of however little is known: what is above the allowance stays above it.
+    return True if used is not None and allowed is not None and used > allowed else None
+
+
+def _why(periods: Periods, limits: LimitSet) -> str:
+    """Say why there is no number that decides."""
+    if not len(periods.whole):
+        return "no day of the year is over"
+    if periods.capture < limits.capture:
+        return f"{periods.capture:.0%} of the periods are known, {limits.capture:.0%} are needed"
+    return "the year is too young: no more periods are known than may be above, or no six months in a row"
+
+
+def _periods(limit: Limit, hours: Hours, limits: LimitSet, year: Year) -> Periods:
+    """Return the periods of a limit in the days that are over."""
+    multiplier = factor(limit.parameter, measured=Amount(hours.unit, hours.reference), wanted=limit.amount)
+    # A day more on either side: means of eight hours reach over midnight.
+    axis = Axis(year.begin - DAY + HOUR, (year.days + 2) * DAY_HOURS)
+    laid = micros(axis.lay(hours.values, first=hours.first) * multiplier)
+    days = days_of(axis.first, length=axis.length, offset=year.offset)
+    found = _by_day(limit.basis, laid, days, limits)
+    a_day = limit.basis.a_day
+    # Of the days and the one after them, which tells how many months are over.
+    dates = np.arange(year.days + 1, dtype=np.int64) + days.first + 1
+    month = dates.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) - (year.number - 1970) * 12
+    return Periods(found[a_day : len(found) - a_day], np.repeat(month[:-1], a_day), int(month[-1]))
+
+
+def _by_day(basis: Basis, laid: Ints, days: Days, limits: LimitSet) -> Ints:
+    match basis:
+        case Basis.HOUR:
+            return laid
+        case Basis.DAY:
+            return daily(laid, days, least=limits.day_needs)
+        case Basis.HIGHEST_HOUR:
+            return daily_maximum(laid, days, least=limits.day_needs)
+        case Basis.HIGHEST_8H:
+            return daily_maximum_8h(laid, days, least=limits.eight_needs)
+        case Basis.HIGHEST_8H_US:
+            return daily_maximum_8h_us(laid, days, least=limits.eight_needs)
+
+
+def _forecast(limit: Limit, periods: Periods, value: float | None, year: Year) -> Forecast | None:
+    """Return where the year ends: how many exceedances, or which mean; None where too little is known to say."""
+    if limit.form.allowance(limit.basis.a_day * year.length) is not None:
+        return _count_forecast(limit, periods, year)
+    return None if value is None else _mean_forecast(limit, periods, value, year)
+
+
+def _count_forecast(limit: Limit, periods: Periods, year: Year) -> Forecast | None:
+    """Return how many exceedances the year will have."""
+    above = limit.brought(periods.whole) > whole(limit.value)
+    known = (periods.whole != MISSING).reshape(year.days, limit.basis.a_day).any(axis=1)
+    by_day = above.reshape(year.days, limit.basis.a_day).sum(axis=1)
+    return of_count(np.where(known, by_day, np.nan), rest=year.rest, most=limit.basis.a_day)
+
+
+def _mean_forecast(limit: Limit, periods: Periods, mean: float, year: Year) -> Forecast | None:
+    """Return the mean that the year will have; none of a season, as one half of a year is no sample of the other."""
+    if isinstance(limit.form, PeakSeason):
+        return None
+    return of_mean(_means(periods.whole.reshape(year.days, limit.basis.a_day)), mean=mean, rest=year.rest)
+
+
+def _means(by_day: Ints) -> Floats:
+    """Return the mean of each day, NaN where nothing is known of it."""
+    values = amounts(by_day)
+    known = ~np.isnan(values)
+    count = known.sum(axis=1)
+    return np.where(count > 0, np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)

@@ -1,0 +1,1 @@
+"""Air-quality index standards, one file each."""
