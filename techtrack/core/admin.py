@@ -64,13 +64,13 @@ class GuardedAdmin(OptionalWhereFilled, admin.ModelAdmin):
             self.delete_model(request, instance)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _told(request, partial(super().changeform_view, request, *args, **kwargs))
+        return told(request, partial(super().changeform_view, request, *args, **kwargs))
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _told(request, partial(super().delete_view, request, *args, **kwargs))
+        return told(request, partial(super().delete_view, request, *args, **kwargs))
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return _told(request, partial(super().changelist_view, request, *args, **kwargs))
+        return told(request, partial(super().changelist_view, request, *args, **kwargs))
 
 
 class ServiceAdmin(GuardedAdmin):
@@ -100,7 +100,8 @@ class ServiceAdmin(GuardedAdmin):
         return field.get_default() if value is None and isinstance(field, Field) and not field.null else value
 
 
-def _told(request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
+def told(request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
+    """Answer with a page; where what it writes is refused, nothing is written, and the page says why."""
     try:
         # Of several rows chosen in a list, all are written or none.
         with transaction.atomic():

@@ -90,3 +90,26 @@ class Unavailable(TechTrackError):
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """So much waits already that this would be answered too late."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("more is asked than can be answered; try again", retry_after=1)
+
+
+class TooMany(TechTrackError):
+    """The caller asks more often than it may.
+
+    ``policy`` is the name of the limit, how often, and in how many seconds; None where no number is promised.
+    """
+
+    code = "too_many_requests"
+
+    def __init__(self, detail: str, *, retry_after: int, policy: tuple[str, int, int] | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+        self.policy = policy

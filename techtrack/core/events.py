@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ Listener = Callable[[Any], object]
 _together: dict[type, list[Listener]] = defaultdict(list)
 _in_one: dict[type, list[Callable[[Sequence[Any]], object]]] = defaultdict(list)
 _after: dict[type, list[Listener]] = defaultdict(list)
-_answers: dict[type, list[Callable[[Any], Iterable[str]]]] = defaultdict(list)
+_answers: dict[type, list[Callable[[Any], Iterable[Any]]]] = defaultdict(list)
 # What a thread is about to tell in one.
 _publishing = threading.local()
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def after(fact: type, *listeners: Listener) -> None:
     _after[fact].extend(listeners)
 
 
-def answer(question: type, *respondents: Callable[[Any], Iterable[str]]) -> None:
+def answer(question: type, *respondents: Callable[[Any], Iterable[Any]]) -> None:
     """Let ``respondents`` answer ``question`` when somebody asks it."""
     _answers[question].extend(respondents)
 
@@ -64,10 +65,25 @@ def publish(fact: object) -> None:
 
 def publish_all(facts: Iterable[object]) -> None:
     """Publish several facts, in order, at once."""
-    _publishing.waiting = waiting = list[object]()
-    try:
+    with at_once():
         for fact in facts:
             publish(fact)
+
+
+@contextmanager
+def at_once() -> Iterator[list[object]]:
+    """Tell those who are told in one at the end of the block: of all facts that were published in it, at once.
+
+    What they lock is held from then on, and not while the block waits for others. Yields the facts that wait, so that
+    those can be taken out whose cause is undone; after an exception nobody is told.
+    """
+    outer: list[object] | None = getattr(_publishing, "waiting", None)
+    if outer is not None:
+        yield outer
+        return
+    _publishing.waiting = waiting = list[object]()
+    try:
+        yield waiting
     finally:
         _publishing.waiting = None
     _tell_in_one(waiting)
@@ -82,7 +98,7 @@ def _tell_in_one(facts: Iterable[object]) -> None:
             listener(some)
 
 
-def ask(question: object) -> list[str]:
+def ask(question: object) -> list[Any]:
     """Collect every answer to ``question``: a rung learns what rungs above it know, without importing them."""
     return [line for respondent in _answers[type(question)] for line in respondent(question)]
 

@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connections
 
+from techtrack.core.acting import Actor, act_as
+
 _log = logging.getLogger(__name__)
 # How long (s) a step that fails waits before it is tried again: twice as long each time, up to the longest.
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 5.0
 _running: dict[str, Loop] = {}
+_here = threading.local()
 
 
 class Loop:
@@ -68,13 +71,15 @@ class Loop:
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        act_as(Actor(via=f"job: {self.name}"))
+        _here.stopping = self._stopping
         while not self._stopping.is_set():
             self._news.clear()
             more = self._try()
             if self._wait:
                 self._stopping.wait(self._wait)
             elif not more:
-                time.sleep(self._rest)
+                rest(self._rest)
                 self._news.wait(self._every - self._rest)
         if self._last is not None:
             self._try(self._last)
@@ -93,6 +98,15 @@ class Loop:
             return False
         self._wait, self._finished = 0.0, time.monotonic()
         return more
+
+
+def rest(seconds: float) -> None:
+    """Leave the interpreter to others for so long; not so long where the loop that this runs in is to end."""
+    stopping: threading.Event | None = getattr(_here, "stopping", None)
+    if stopping is None:
+        time.sleep(seconds)
+    else:
+        stopping.wait(seconds)
 
 
 def wake(name: str) -> Callable[..., None]:

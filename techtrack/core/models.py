@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F
 
+from techtrack.core import auditing
+from techtrack.core.auditing import Audited
 from techtrack.core.errors import NotFound, Stale
 
 
 class Versioned(models.Model):
-    """A row that people edit: its integer ``version`` is its strong ETag."""
+    """A row that people edit: its integer ``version`` is its strong ETag, and every write of it is told (auditing).
+
+    What is written past ``save``, ``change``, ``remove`` and the deletion of a queryset is told by whoever does so.
+    """
+
+    audited: ClassVar[Audited] = Audited()
 
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -20,6 +28,17 @@ class Versioned(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row as Django does, and tell of it."""
+        adding, names = self._state.adding, kwargs.get("update_fields")
+        with transaction.atomic(savepoint=False):
+            there = None if adding else type(self)._default_manager.select_for_update().filter(pk=self.pk).first()
+            super().save(*args, **kwargs)
+            if there is not None:
+                auditing.tell_changed(self, auditing.image(there, names), auditing.image(self, names))
+            elif self.audited.creation:
+                auditing.tell_created(self)
 
     def change(self, *, expected: int | None, now: datetime, **changes: Any) -> Self:
         """Write ``changes`` if the row still has version ``expected`` (None: whatever it has).
@@ -29,14 +48,56 @@ class Versioned(models.Model):
             NotFound: the row is gone.
 
         """
+        changes["updated_at"] = now
+        with transaction.atomic(savepoint=False):
+            before = self._write(expected, changes)
+            if before is not None:
+                self.refresh_from_db()
+                auditing.tell_changed(self, before, auditing.image(self, before))
+        if before is None:
+            self._explain_loss()
+        return self
+
+    def hold(self) -> None:
+        """Lock the row until commit, against every writer and whoever comes to refer to it.
+
+        Raises:
+            NotFound: it is gone.
+
+        """
         rows = type(self)._default_manager.filter(pk=self.pk)
+        if not list(rows.select_for_update().values_list("pk", flat=True)):
+            raise NotFound("it is gone")
+
+    def audit_site(self) -> int | None:
+        """Say at which site the row stands, for whoever may read what is told of it."""
+        site: int | None = getattr(self, "site_id", None)
+        return site
+
+    def audit_person(self) -> int | None:
+        """Say whose the personal columns are."""
+        return None
+
+    def audit_personal(self) -> frozenset[str]:
+        """Say which columns those are."""
+        return self.audited.personal
+
+    def _write(self, expected: int | None, changes: dict[str, Any]) -> dict[str, Any] | None:
+        """Write if the row has the ``expected`` version; return what it was, None where nothing was written."""
+        rows = type(self)._default_manager.filter(pk=self.pk)
+        # As it was read: if nobody wrote meanwhile, that is what it was, and needs no further query.
+        before, version = auditing.image(self, changes), self.version
+        # The check and the write are one statement: two editors cannot both win.
+        if expected in {None, version} and rows.filter(version=version).update(**changes, version=F("version") + 1):
+            return before
+        if expected == version:
+            return None
         if expected is not None:
             rows = rows.filter(version=expected)
-        # The check and the write are one statement: two editors cannot both win.
-        if not rows.update(**changes, version=F("version") + 1, updated_at=now):
-            self._explain_loss()
-        self.refresh_from_db()
-        return self
+        there = rows.select_for_update().first()
+        if there is None or not rows.update(**changes, version=F("version") + 1):
+            return None
+        return auditing.image(there, changes)
 
     def remove(self, *, expected: int | None) -> None:
         """Delete the row if it still has version ``expected``; raises as ``change`` does."""
@@ -46,6 +107,8 @@ class Versioned(models.Model):
             claimed = model._default_manager.filter(pk=self.pk, version=expected).update(version=F("version") + 1)
             if not claimed:
                 self._explain_loss()
+        if not self.audited.cascades:
+            auditing.tell_removed(self)
         if not model._default_manager.filter(pk=self.pk).delete()[0]:
             raise NotFound("it is gone already")
 
@@ -115,7 +178,7 @@ class Head(models.Model):
 
 
 class IdempotencyRecord(models.Model):
-    """The first answer to a POST that carried an Idempotency-Key."""
+    """The first answer to a write that carried an Idempotency-Key."""
 
     principal = models.CharField(max_length=64)
     route = models.CharField(max_length=200)
@@ -130,3 +193,11 @@ class IdempotencyRecord(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["principal", "route", "key"], name="idempotency_key_once"),
         ]
+
+    @classmethod
+    def forget(cls, principals: Collection[str], words: Collection[str]) -> None:
+        """Remove the answers to ``principals``, and those to others in which one of ``words`` is a text of its own."""
+        cls.objects.filter(principal__in=principals).delete()
+        marks = [f'"{word}"'.encode() for word in words if word]
+        rows = cls.objects.values_list("pk", "body").iterator()
+        cls.objects.filter(pk__in=[pk for pk, body in rows if any(mark in bytes(body) for mark in marks)]).delete()

@@ -214,7 +214,8 @@ def _ask(
         connection = http.client.HTTPConnection(to.host, to.port)
         connection.sock = sock
         connection.auto_open = 0
-        sent = {"User-Agent": _AGENT, **headers, "Host": to.authority, "Connection": "close"}
+        agent = {} if any(name.lower() == "user-agent" for name in headers) else {"User-Agent": _AGENT}
+        sent = {**agent, **headers, "Host": to.authority, "Connection": "close"}
         connection.request(method, to.target, body=body, headers=sent)
         with connection.getresponse() as response:
             # Headers that were cut off at the deadline would pass for whole ones.

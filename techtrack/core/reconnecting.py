@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -33,25 +32,17 @@ def reconnecting(work: Callable[[], T], *, is_undone: Callable[[], bool] = lambd
 
 
 def leave_if_ended() -> None:
-    """Leave a connection that PostgreSQL has ended while it was idle; for what must not be sent twice.
-
-    What the server has said unasked shows it, without a question: nearly always that it has gone.
-    """
+    """Leave a connection that PostgreSQL has ended while it was idle; for what must not be sent twice."""
     if connection.vendor != "postgresql":
         return
     connection.ensure_connection()
-    # One that is known to have ended has no socket to look at.
-    while connection.connection.closed or _has_news(connection.connection.fileno()):
+    from techtrack.core.postgresql.base import has_ended  # noqa: PLC0415 - needs psycopg, which SQLite does not
+
+    while has_ended(connection.connection):
         # Or the pool would take it back as a good one.
         connection.connection.close()
         _leave()
         connection.ensure_connection()
-
-
-def _has_news(socket: int) -> bool:
-    unasked = select.poll()
-    unasked.register(socket, select.POLLIN)
-    return bool(unasked.poll(0))
 
 
 def _leave() -> None:

@@ -36,6 +36,19 @@ def unseal(sealed: str) -> str:
         raise Unreadable("it was encrypted with another SECRET_KEY: give the secret again") from error
 
 
+def resealed(sealed: str) -> str:
+    """Return what was sealed with one of SECRET_KEY_FALLBACKS sealed with SECRET_KEY; as it is where it is so already.
+
+    Raises:
+        Unreadable: it was sealed with neither.
+    """
+    try:
+        _box(settings.SECRET_KEY).decrypt(sealed.encode())
+    except InvalidToken:
+        return seal(unseal(sealed))
+    return sealed
+
+
 @cache
 def _box(*keys: str) -> MultiFernet:
     return MultiFernet([Fernet(urlsafe_b64encode(_derived(key))) for key in keys])

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the first answer to a POST is kept and given again, also when two arrive at once.
+"""Idempotency-Key: the first answer to a write is kept and given again, also when two arrive at once.
 
 A twin that arrives while the first is at work waits for it and gets the same answer: the unique
 constraint holds it, so no half-finished key can be left behind by a crash.
@@ -6,13 +6,14 @@ constraint holds it, so no half-finished key can be left behind by a crash.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -65,11 +66,23 @@ def once(request: Request, work: Callable[[], Response]) -> Response | HttpRespo
         return _replay(earlier, digest)
 
 
+def keyed(method: Callable[..., Response]) -> Callable[..., Response | HttpResponse]:
+    """Let a method of a view be done ``once``."""
+
+    @wraps(method)
+    def honouring(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:
+        return once(request, lambda: method(view, request, *args, **kwargs))
+
+    return honouring
+
+
 def _fingerprint(request: Request, route: str) -> str:
     # Django keeps the bytes it was asked for, so that the parser can read them after us.
     body = request._request.body  # noqa: SLF001 - DRF offers no public way
     query = request.META.get("QUERY_STRING", "")
-    return hashlib.sha256(f"{route}?{query}\n".encode() + body).hexdigest()
+    said = f"{request.method} {route}?{query}\n".encode() + body
+    # With our secret: a body may hold a password, which nobody shall guess from what is kept.
+    return salted_hmac("techtrack.idempotency", said, algorithm="sha256").hexdigest()
 
 
 def _keep(record: IdempotencyRecord, response: Response, request: Request) -> Response:
@@ -78,8 +91,9 @@ def _keep(record: IdempotencyRecord, response: Response, request: Request) -> Re
     record.status = response.status_code
     record.body = renderer.render(response.data, request.accepted_media_type, {})
     record.headers = {name: response[name] for name in _REPLAYED_HEADERS if name in response}
-    # What the response says of its type before it is rendered is Django's default, HTML.
-    record.headers["Content-Type"] = renderer.media_type
+    if record.body:
+        # What the response says of its type before it is rendered is Django's default, HTML.
+        record.headers["Content-Type"] = renderer.media_type
     record.save(update_fields=["status", "body", "headers"])
     return response
 
@@ -88,6 +102,7 @@ def _replay(record: IdempotencyRecord, digest: str) -> HttpResponse:
     if record.fingerprint != digest:
         raise KeyReused("this Idempotency-Key was used for another request")
     response = HttpResponse(bytes(record.body), status=record.status)
+    del response["Content-Type"]
     for name, value in record.headers.items():
         response[name] = value
     response["Idempotency-Replayed"] = "true"

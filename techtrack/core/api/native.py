@@ -14,6 +14,7 @@ from django.http.request import split_domain_port, validate_host
 from prometheus_client import Counter, Histogram
 
 from techtrack.core.api import problems
+from techtrack.core.headers import always
 from techtrack.core.http import REQUESTS, SECONDS, name_request
 
 Scope = MutableMapping[str, Any]
@@ -67,6 +68,9 @@ def read_headers(scope: Scope, *, method: str) -> Headers:
     if scope["method"] != method:
         raise NotOurs
     headers: Headers = dict(scope["headers"])
+    # A page of another origin is told what it may read by Django.
+    if settings.CORS_ALLOWED_ORIGINS and b"origin" in headers:
+        raise NotOurs
     # Of a header that comes twice Django makes one, each in its own way.
     if len(headers) != len(scope["headers"]):
         raise NotOurs
@@ -124,20 +128,21 @@ def _refusal(error: Exception, scope: Scope) -> Answer:
 
 @cache
 def _fixed() -> Sequence[tuple[bytes, bytes]]:
-    sniffed = (b"x-content-type-options", b"nosniff")
-    seconds = b"max-age=%d; includeSubDomains; preload" % settings.SECURE_HSTS_SECONDS
-    return [sniffed, (b"strict-transport-security", seconds)] if settings.SECURE_HSTS_SECONDS else [sniffed]
+    found = always() | ({"Vary": "Origin"} if settings.CORS_ALLOWED_ORIGINS else {})
+    return [(name.lower().encode(), value.encode()) for name, value in found.items()]
 
 
 async def _send(told: Answer, name: str, send: Send, *, closes: bool) -> None:
-    headers = [
+    lines = [
         (b"content-type", told.media_type),
         (b"content-length", b"%d" % len(told.body)),
         (b"x-request-id", name.encode()),
         *_fixed(),
         *told.headers,
     ]
+    if not any(line[0] == b"cache-control" for line in told.headers):
+        lines.append((b"cache-control", b"no-store"))
     if closes:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": told.status, "headers": headers})
+        lines.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": told.status, "headers": lines})
     await send({"type": "http.response.body", "body": told.body})

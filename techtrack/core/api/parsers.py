@@ -23,7 +23,7 @@ class UnreadableBody(Invalid):
 
 
 class StrictJSONParser(JSONParser):
-    """Refuses duplicate keys, NaN, NUL, lone surrogates, huge integers and nesting deeper than 32."""
+    """Refuses duplicate keys, NaN, infinity, NUL, lone surrogates, huge integers and nesting deeper than 32."""
 
     finite: ClassVar[bool] = True
 
@@ -51,7 +51,7 @@ class ReadingsParser(StrictJSONParser):
 
 
 def parse_json(raw: bytes, *, finite: bool = True) -> Any:
-    """Decode ``raw`` strictly; unless ``finite``, the words NaN and Infinity are left to the reader.
+    """Decode ``raw`` strictly; unless ``finite``, NaN and infinities are left to the reader.
 
     Raises:
         UnreadableBody: it is not UTF-8, not JSON, or uses one of the refused forms.
@@ -59,15 +59,19 @@ def parse_json(raw: bytes, *, finite: bool = True) -> Any:
     """
     words: list[str] = []
 
-    def constant(word: str) -> float:
-        words.append(word)
-        return float(word)
+    def number(word: str) -> float:
+        value = float(word)
+        if not math.isfinite(value):
+            words.append(word)
+        return value
 
     try:
         data = json.loads(
             raw.decode("utf-8").removeprefix(codecs.BOM_UTF8.decode()),
             object_pairs_hook=_once,
-            parse_constant=constant,
+            parse_constant=number,
+            # A number that no float holds, such as 1e400; who judges each number in its place sees that it is infinite.
+            parse_float=number if finite else None,
         )
     except RecursionError:
         raise UnreadableBody(f"nested deeper than {MAX_DEPTH}") from None
@@ -80,7 +84,7 @@ def parse_json(raw: bytes, *, finite: bool = True) -> Any:
         raise UnreadableBody(str(error)) from None
     check(data)
     if words and finite:
-        detail = f"{words[0]} is not a number in JSON"
+        detail = f"{words[0][:80]} is not a finite number"
         raise UnreadableBody(detail, faults=[Fault(place, "not_finite", detail) for place in _not_finite(data)][:100])
     return data
 

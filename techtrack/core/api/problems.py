@@ -11,10 +11,13 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from techtrack.core import errors
+from techtrack.core import acting, errors, events
+from techtrack.core.auditing import Denied
+from techtrack.core.headers import always
 from techtrack.core.http import current_request_id, naming_request
 
 _log = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ STATUS: dict[type[errors.TechTrackError], int] = {
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.Unprocessable: 422,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 TITLES = {
@@ -75,10 +79,19 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     request = context["request"]
     status, headers, body = answer(error, instance=request.path)
+    if status == STATUS[errors.Forbidden]:
+        _tell_denied(request, context.get("view"), body["detail"])
     if isinstance(error, errors.Stale):
         body["current"] = getattr(error, "current", None)
         headers |= getattr(error, "headers", {})
     return Response(body, status=status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def _tell_denied(request: Any, view: Any, detail: str) -> None:
+    # What a machine sends without being asked would fill the log.
+    writes = request.method not in SAFE_METHODS and getattr(view, "door", "") != "readings"
+    if writes and request.auth is not None:
+        events.publish(Denied(request.method, request.path, detail, acting.current()))
 
 
 def answer(error: Exception, *, instance: str) -> tuple[int, dict[str, str], dict[str, Any]]:
@@ -97,10 +110,10 @@ def early(error: Exception, *, instance: str, given: str) -> tuple[int, list[tup
     ``given`` is the id that the request brought, if any.
     """
     with naming_request(given) as name:
-        status, code, detail, faults, _ = _read(error)
+        status, code, detail, faults, more = _read(error)
         body = problem(status, code=code, detail=detail, faults=faults, instance=instance)
-    headers = {"Content-Type": MEDIA_TYPE, "X-Request-ID": name, "X-Content-Type-Options": "nosniff"}
-    return status, [*headers.items(), ("Connection", "close")], json.dumps(body).encode()
+    told = always() | more | {"Content-Type": MEDIA_TYPE, "X-Request-ID": name, "Cache-Control": "no-store"}
+    return status, [*told.items(), ("Connection", "close")], json.dumps(body).encode()
 
 
 INTERNAL = 500
@@ -118,8 +131,19 @@ def _read(error: Exception) -> _Reading:
 def _read_own(error: errors.TechTrackError) -> _Reading:
     status = status_of(error)
     faults = list(error.faults) if isinstance(error, errors.Invalid) else []
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Unavailable) else {}
-    return status, error.code, error.detail, faults, headers
+    return status, error.code, error.detail, faults, _headers(error)
+
+
+def _headers(error: errors.TechTrackError) -> dict[str, str]:
+    if isinstance(error, errors.TooMany):
+        headers = {"Retry-After": str(error.retry_after)}
+        if error.policy:
+            # As draft-ietf-httpapi-ratelimit-headers writes them: what is promised, and what is left of it.
+            name, quota, seconds = error.policy
+            headers["RateLimit-Policy"] = f'"{name}";q={quota};w={seconds}'
+            headers["RateLimit"] = f'"{name}";r=0;t={error.retry_after}'
+        return headers
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Unavailable) else {}
 
 
 def _read_drf(error: drf.APIException) -> _Reading:

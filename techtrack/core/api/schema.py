@@ -39,7 +39,19 @@ _NO_IDEMPOTENCY = (
     "/api/ingest",
     "/api/keys",
     "/api/live",
+    # What has gone out cannot be taken back with a transaction.
+    "/api/channels/{id}/test",
 )
+# Done twice it is as done once, and of no version.
+_NO_VERSION = (
+    "/api/accounts/sessions",
+    "/api/accounts/second-factor",
+    "/api/lockouts",
+    "/api/rules/previews",
+    "/api/users/{id}/second-factor",
+)
+# Where only what is made is made once.
+_ONLY_MADE_ONCE = ("/api/users", "/api/lockouts", "/api/rules/previews")
 
 
 def describe_manners(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -70,9 +82,10 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     if method != "patch" and "requestBody" in operation:
         operation["requestBody"]["content"].pop(MERGE_PATCH, None)
     parameters = operation.setdefault("parameters", [])
-    if method in {"put", "patch", "delete"} and "{" in path:
+    if method in {"put", "patch", "delete"} and "{" in path and not path.startswith(_NO_VERSION):
         parameters.append(_header("If-Match", 'The ETag you have seen, such as `"3"`; 412 if it changed since.'))
-    if method == "post" and not path.startswith(_NO_IDEMPOTENCY):
+    plain = (*_NO_IDEMPOTENCY, *(() if method == "post" else _ONLY_MADE_ONCE))
+    if method != "get" and not path.startswith(plain):
         parameters.append(
             _header("Idempotency-Key", "Repeats with the same key and body get the first answer again (24 h).")
         )

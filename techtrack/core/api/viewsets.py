@@ -109,35 +109,51 @@ class ResourceViewSet(
         raise NotImplementedError
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:  # type: ignore[override]
-        return idempotency.once(request, lambda: self._create(request))
+        return self.once(request, lambda: self._create(request))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         instance = self.get_object()
-        return concurrency.tag(Response(self.get_serializer(instance).data), instance)
+        return concurrency.tag_whole(Response(self.get_serializer(instance).data), instance)
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:
         """Replace the whole item: what the body leaves out returns to its default."""
-        return self._write(request, partial=False)
+        return self.once(request, lambda: self._write(request, partial=False))
 
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:
         """Merge the body into the item (RFC 7396)."""
-        return self._write(request, partial=True)
+        return self.once(request, lambda: self._write(request, partial=True))
 
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        instance = self.get_object()
-        expected = concurrency.expected_version(request, instance.version)
-        self._guarded(instance, lambda: self.drop(instance, expected))
-        return Response(status=204)
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:
+        return self.once(request, lambda: self._drop(request))
+
+    def once(self, request: Request, work: Callable[[], Response]) -> Response | HttpResponse:
+        """Do ``work``, unless it was done for the same Idempotency-Key."""
+        return idempotency.once(request, work)
 
     def fresh(self, instance: Versioned) -> Any:
         """Return the representation of ``instance`` as a reader of the item would get it."""
         return self.get_serializer(self.row(instance.pk) or instance).data
 
-    def _create(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        refuse_unknown_fields(request.data, serializer)
+    def make(self, body: Any) -> Versioned:
+        """Create one from ``body`` as it came."""
+        serializer = self.get_serializer(data=body)
+        refuse_unknown_fields(body, serializer)
         serializer.is_valid(raise_exception=True)
-        instance = self.add(serializer.validated_data)
+        return self.add(serializer.validated_data)
+
+    def rewrite(self, instance: Any, body: Any, expected: int | None, *, partial: bool) -> Versioned:
+        """Merge ``body`` as it came into ``instance``, or replace it, if it still has the ``expected`` version."""
+        merged = self._merged(instance, body) if partial else body
+        serializer = self.get_serializer(instance, data=merged, partial=partial)
+        refuse_unknown_fields(body, serializer)
+        serializer.is_valid(raise_exception=True)
+        data = dict(serializer.validated_data)
+        if not partial:
+            data = _defaults(serializer) | data
+        return self.edit(instance, data, expected)
+
+    def _create(self, request: Request) -> Response:
+        instance = self.make(request.data)
         response = Response(self.fresh(instance), status=201)
         response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{instance.pk}/")
         return concurrency.tag(response, instance)
@@ -145,15 +161,14 @@ class ResourceViewSet(
     def _write(self, request: Request, *, partial: bool) -> Response:
         instance = self.get_object()
         expected = concurrency.expected_version(request, instance.version)
-        body = self._merged(instance, request.data) if partial else request.data
-        serializer = self.get_serializer(instance, data=body, partial=partial)
-        refuse_unknown_fields(request.data, serializer)
-        serializer.is_valid(raise_exception=True)
-        data = dict(serializer.validated_data)
-        if not partial:
-            data = _defaults(serializer) | data
-        changed = self._guarded(instance, lambda: self.edit(instance, data, expected))
+        changed = self._guarded(instance, lambda: self.rewrite(instance, request.data, expected, partial=partial))
         return concurrency.tag(Response(self.fresh(changed)), changed)
+
+    def _drop(self, request: Request) -> Response:
+        instance = self.get_object()
+        expected = concurrency.expected_version(request, instance.version)
+        self._guarded(instance, lambda: self.drop(instance, expected))
+        return Response(status=204)
 
     def _merged(self, instance: Versioned, patch: Any) -> Any:
         """Complete the objects inside a PATCH with what is there; most patches hold none and cost nothing."""

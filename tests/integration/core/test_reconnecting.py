@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from techtrack.core.postgresql.base import has_ended
 from techtrack.core.reconnecting import leave_if_ended, reconnecting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,3 +91,26 @@ class TestLeaving:
         connection.connection.close()
         leave_if_ended()
         assert answers()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server that could end a connection")
+def test_the_pool_hands_out_no_connection_that_the_server_has_ended_meanwhile():
+    others = [connection.copy() for _ in range(3)]
+    for other in others:
+        other.ensure_connection()
+    kept = [other.connection for other in others]
+    for other in others:
+        other.close()
+    with connection.cursor() as cursor:
+        pids = [one.info.backend_pid for one in kept]
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(%s)", [pids])
+    deadline = time.monotonic() + 30
+    while not all(has_ended(one) for one in kept):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for other in others:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+    for other in others:
+        other.close()

@@ -60,3 +60,29 @@ class TestAStepThatFails:
         loop.wake()
         loop.stop(timeout=30)
         assert (loop._thread.is_alive(), step.calls) == (False, 1)
+
+
+class TestRest:
+    """A pause inside a step."""
+
+    @pytest.mark.usefixtures("closed")
+    def test_ends_where_its_loop_is_told_to(self):
+        resting, rested = threading.Event(), threading.Event()
+
+        def step() -> bool:
+            resting.set()
+            jobs.rest(600.0)
+            rested.set()
+            return False
+
+        loop = Loop("sleepy", step, every=1.0)
+        loop.start()
+        assert resting.wait(30)
+        loop.stop(timeout=30)
+        assert rested.is_set()
+
+    def test_lasts_where_no_loop_runs(self, monkeypatch):
+        slept = []
+        monkeypatch.setattr(jobs.time, "sleep", slept.append)
+        jobs.rest(0.25)
+        assert slept == [0.25]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techtrack.core.sealing import Unreadable, seal, unseal
+from techtrack.core.sealing import Unreadable, resealed, seal, unseal
 
 OTHER = "another key that is long enough to be one"
 
@@ -37,3 +37,18 @@ class TestSeal:
     def test_notices_any_change(self, change):
         with pytest.raises(Unreadable):
             unseal(change(seal("s3cret")))
+
+
+class TestResealed:
+    def test_leaves_what_the_present_key_opens(self):
+        sealed = seal("s3cret")
+        assert resealed(sealed) == sealed
+
+    def test_needs_the_replaced_key_no_more(self, settings):
+        sealed, old = seal("s3cret"), settings.SECRET_KEY
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER, [old]
+        anew = resealed(sealed)
+        settings.SECRET_KEY_FALLBACKS = []
+        assert unseal(anew) == "s3cret"
+        with pytest.raises(Unreadable):
+            resealed(sealed)

@@ -1,4 +1,4 @@
-"""Turns: one at a time, in the order of coming, and the hurried before the patient."""
+"""Turns: one at a time, in the order of coming, the hurried first, and every other one for the patient."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from techtrack.core.turns import Turns
 
 
 def line_up(door: Turns, names: list[str], came: list[str]) -> list[threading.Thread]:
-    """Let threads wait in this order; one whose name ends in "!" is in a hurry."""
+    """Let threads wait in this order; one whose name ends in "!" is in a hurry, in "." patient."""
     threads = []
     for name in names:
         threads.append(threading.Thread(target=_wait, args=(door, name, came)))
-        before = len(door._hurried) + len(door._patient)
+        before = sum(map(len, door._lines))
         threads[-1].start()
-        while len(door._hurried) + len(door._patient) == before:
+        while sum(map(len, door._lines)) == before:
             time.sleep(0.001)
     return threads
 
@@ -24,6 +24,8 @@ def line_up(door: Turns, names: list[str], came: list[str]) -> list[threading.Th
 def _wait(door: Turns, name: str, came: list[str]) -> None:
     if name.endswith("!"):
         turns.go_first()
+    if name.endswith("."):
+        turns.be_patient()
     assert door.enter(timeout=10)
     came.append(name)
     door.leave()
@@ -39,6 +41,22 @@ class TestTurns:
             thread.join()
         assert came == ["c!", "e!", "a", "b", "d"]
         assert door.enter(timeout=0)
+
+    def test_of_the_patient_are_every_other_one(self):
+        door, came = Turns(), list[str]()
+        assert door.enter(timeout=0)
+        threads = line_up(door, ["a.", "b.", "c.", "d.", "e", "f", "g!"], came)
+        door.leave()
+        for thread in threads:
+            thread.join()
+        assert came == ["g!", "e", "a.", "f", "b.", "c.", "d."]
+
+    def test_are_hurried_for_a_while(self):
+        turns.be_patient()
+        with turns.hurried():
+            assert turns._rank() == turns.HURRIED
+        assert turns._rank() == turns.PATIENT
+        turns._mine.rank = turns.USUAL
 
     def test_do_not_wait_for_ever(self):
         door = Turns()
