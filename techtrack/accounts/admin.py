@@ -9,13 +9,14 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from techtrack.accounts import services
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import ApiKey, Membership, Site, User
 from techtrack.core import clock
-from techtrack.core.admin import HELD, GuardedAdmin, OptionalWhereFilled, ReadOnly, ServiceAdmin
+from techtrack.core.admin import HELD, GuardedAdmin, OptionalWhereFilled, ReadOnly, ServiceAdmin, told
 
 # Roles at sites decide what people may do; Django's groups would be a second, silent way.
 admin.site.unregister(Group)
@@ -40,8 +41,16 @@ class KeepingAnAdmin(DjangoUserAdmin):
     """Django's forms for people, refusing what would leave nobody to administer."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        _require_recent(request)
         with services.keep_an_admin() if request.method == "POST" else nullcontext():
             return super().changeform_view(request, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def page() -> HttpResponse:
+            _require_recent(request)
+            return super(KeepingAnAdmin, self).user_change_password(request, *args, **kwargs)
+
+        return told(request, page)
 
 
 @admin.register(User)
@@ -52,16 +61,25 @@ class UserAdmin(GuardedAdmin, KeepingAnAdmin):
     change_password_form = NewPasswordForm
     list_display = ["username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff", "memberships__role"]
-    readonly_fields = ["last_login", "date_joined", "version"]
+    readonly_fields = ["email_verified_at", "new_email", "last_login", "date_joined", "version"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        ("Person", {"fields": ["first_name", "last_name", "email", "time_zone"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email", "email_verified_at", "new_email", "time_zone"]}),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser"]}),
         ("History", {"fields": ["last_login", "date_joined", "version"]}),
     ]
 
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:  # noqa: FBT001 - Django's
+        if "email" in form.changed_data:
+            # As in the API: an administrator vouches for the addresses of others.
+            obj.email_verified_at, obj.new_email = (clock.now() if obj.email else None), ""
+        super().save_model(request, obj, form, change)
+        if "is_active" in form.changed_data and not obj.is_active:
+            # What was logged out so does not come back with the account.
+            services.revoke_sessions(user=obj, now=clock.now())
+
     def drop(self, instance: User, by: Access) -> None:
-        services.delete_user(user=instance, by=by, expected=None)
+        services.delete_user(user=instance, by=by, expected=None, now=clock.now())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
@@ -84,7 +102,7 @@ class SiteAdmin(ServiceAdmin):
         services.update_site(site=instance, by=by, changes=changes, expected=None, now=clock.now())
 
     def drop(self, instance: Site, by: Access) -> None:
-        services.delete_site(site=instance, by=by, expected=None)
+        services.delete_site(site=instance, by=by, expected=None, now=clock.now())
 
 
 @admin.register(Membership)
@@ -114,3 +132,9 @@ class ApiKeyAdmin(GuardedAdmin):
 
     def drop(self, instance: ApiKey, by: Access) -> None:
         services.revoke_key(key=instance, by=by, expected=None)
+
+
+def _require_recent(request: HttpRequest) -> None:
+    person: Any = request.user
+    if request.method == "POST":
+        services.require_recent(by=person.access(), now=clock.now())

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import Argon2PasswordHasher
-from django.db.models import Q
 from django.http import HttpRequest
 
 from techtrack.accounts.models import User
+from techtrack.accounts.queries import find_person, second_factor_of
+from techtrack.accounts.services.proving import compare_password
 from techtrack.core.errors import Unavailable
 
 CONCURRENT_HASHES = 2
@@ -52,7 +53,7 @@ class Argon2Hasher(Argon2PasswordHasher):
 
 
 class NameOrEmailBackend(ModelBackend):
-    """Finds a person by user name or e-mail address, in any case, and compares exactly one hash."""
+    """Compares a password for Django; our own doors ask ``services.prove_person``, which does more."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -60,16 +61,7 @@ class NameOrEmailBackend(ModelBackend):
         name = username or kwargs.get(User.USERNAME_FIELD)
         if not name or password is None:
             return None
-        user = _find(name)
-        if user is None:
-            # The same work as for a known name, so that the time does not tell which names exist.
-            User().set_password(password)
-            return None
-        matches = user.check_password(password)
-        return user if matches and self.user_can_authenticate(user) else None
-
-
-def _find(name: str) -> User | None:
-    found = User.objects.filter(Q(username__iexact=name) | Q(email__iexact=name))[:2]
-    # A user name goes before an e-mail address: the name proves more, an address can be claimed by anybody.
-    return min(found, key=lambda user: user.username.lower() != name.lower(), default=None)
+        user = find_person(name)
+        # Nobody with a second factor comes in by a password alone, whoever asks.
+        right = compare_password(user, password) and user is not None and second_factor_of(user.pk) is None
+        return user if right else None

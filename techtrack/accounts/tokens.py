@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import jwt
@@ -55,7 +56,13 @@ def encode_access(user_id: int, session_id: str, now: datetime) -> str:
         "exp": issued + settings.ACCESS_TOKEN_SECONDS,
         "jti": uuid.uuid4().hex,
     }
-    return jwt.encode(claims, settings.JWT_KEY, algorithm=ALGORITHM, headers={"kid": _key_id(), "typ": TYPE})
+    key = settings.JWT_KEY
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id(key), "typ": TYPE})
+
+
+def key_id(key: str) -> str:
+    """Return the name of a key in the tokens that it signs; it tells nothing of the key."""
+    return hashlib.sha256(b"kid:" + key.encode()).hexdigest()[:8]
 
 
 def decode_access(token: str, now: datetime) -> Claims:
@@ -80,16 +87,31 @@ def _verified(token: str) -> dict[str, Any]:
     if len(token) > LONGEST or not token.isascii():
         raise BadToken("the token is not an access token")
     try:
-        # One algorithm, pinned here: what the token's header names is never followed.
-        found = jwt.decode_complete(
-            token, settings.JWT_KEY, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_UNCHECKED
+        header = jwt.get_unverified_header(token)
+        if header.get("typ") != TYPE:
+            raise BadToken("the token is not an access token of this server")
+        # One algorithm, and keys of ours alone: what the token's header names is compared, and never followed.
+        payload: dict[str, Any] = jwt.decode(
+            token, _key(header), algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_UNCHECKED
         )
     except (jwt.PyJWTError, ValueError, RecursionError):
         # RecursionError: the header is parsed before the signature is compared, and can be nested deeply.
         raise BadToken("the token is not valid") from None
-    if found["header"].get("typ") != TYPE or found["header"].get("kid") != _key_id():
-        raise BadToken("the token is not an access token of this server")
-    return dict(found["payload"])
+    return payload
+
+
+def _key(header: dict[str, Any]) -> str:
+    keys = _keys(settings.JWT_KEY, *settings.JWT_OLD_KEYS)
+    found = keys.get(header["kid"]) if isinstance(header.get("kid"), str) else None
+    if found is None:
+        raise BadToken("the token was signed with no key of this server")
+    return found
+
+
+@cache
+def _keys(*keys: str) -> dict[str, str]:
+    """Return keys by their id; those after the first are good for reading only."""
+    return {key_id(key): key for key in keys}
 
 
 def _check_times(payload: dict[str, Any], now: datetime) -> None:
@@ -112,7 +134,3 @@ def _session_id(sid: str) -> str:
         return str(uuid.UUID(sid))
     except ValueError:
         raise BadToken("the token names no session") from None
-
-
-def _key_id() -> str:
-    return hashlib.sha256(b"kid:" + settings.JWT_KEY.encode()).hexdigest()[:8]

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS
@@ -17,7 +18,7 @@ from techtrack.accounts.api.remembering import callers
 from techtrack.accounts.domain import addresses
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import User
-from techtrack.accounts.queries import COOKIE, access_of
+from techtrack.accounts.queries import access_of
 from techtrack.core import clock
 
 CHALLENGE = 'Bearer realm="techtrack"'
@@ -25,11 +26,7 @@ CHALLENGE = 'Bearer realm="techtrack"'
 
 def client_address(request: HttpRequest | Request) -> str:
     """Return where the request came from; X-Forwarded-For counts only behind our own proxy."""
-    return addresses.client_address(
-        request.META.get("REMOTE_ADDR") or "",
-        request.META.get("HTTP_X_FORWARDED_FOR", ""),
-        behind_proxy=settings.BEHIND_PROXY,
-    )
+    return addresses.address_of(request.META, behind_proxy=settings.BEHIND_PROXY)
 
 
 def remembered(request: Request, ask: Callable[[], services.Caller | None]) -> services.Caller | None:
@@ -86,8 +83,13 @@ class BrowserAuthentication(SessionAuthentication):
         if found is None:
             return None
         user: Any = found[0]
-        session_key = request._request.session.session_key  # noqa: SLF001 - DRF offers no public way
-        return user, access_of(user, session_id=f"{COOKIE}{session_key}")
+        return user, access_of(user)
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+def keep_browser(request: Request, user: User) -> None:
+    """Let the browser in which ``user`` changed the password go on: Django ends the cookies of every other."""
+    if isinstance(request.successful_authenticator, BrowserAuthentication):
+        update_session_auth_hash(request._request, user)  # noqa: SLF001 - DRF offers no public way

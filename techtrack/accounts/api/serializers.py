@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
@@ -21,7 +20,10 @@ ROLES = [(role.value, role.value) for role in Role]
 
 
 class NotTaken:
-    """Refuses a user name or e-mail address by which somebody else can log in, in any case."""
+    """Refuses a user name that somebody else has, in any case.
+
+    Whether an e-mail address is somebody's is not asked: the answer would tell strangers who is here.
+    """
 
     requires_context = True
 
@@ -29,10 +31,7 @@ class NotTaken:
         instance = getattr(field.parent, "instance", None)
         others = User.objects.exclude(pk=instance.pk) if isinstance(instance, User) else User.objects.all()
         # DRF asks every validator, also about what is too long already; SQLite refuses to compare a novel.
-        if (
-            0 < len(value) <= LONGEST_NAME
-            and others.filter(Q(username__iexact=value) | Q(email__iexact=value)).exists()
-        ):
+        if 0 < len(value) <= LONGEST_NAME and others.filter(username__iexact=value).exists():
             raise serializers.ValidationError("Somebody else has this already.", code="unique")
 
 
@@ -53,6 +52,13 @@ class PasswordField(serializers.CharField):
         super().__init__(max_length=LONGEST_PASSWORD, trim_whitespace=False, write_only=True, **kwargs)
 
 
+class OneTimeCodeField(serializers.CharField):
+    """A code of an authenticator app or a recovery code."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, write_only=True, **kwargs)
+
+
 class RoleSerializer(WholeSerializer, serializers.ModelSerializer):
     """A role at a site, or for all sites where ``site`` is null or left out."""
 
@@ -69,7 +75,7 @@ class PersonSerializer(ResourceSerializer):
     """What every form of a person has."""
 
     username = UserNameField()
-    email = serializers.EmailField(max_length=254, allow_blank=True, required=False, validators=[NotTaken()])
+    email = serializers.EmailField(max_length=LONGEST_NAME, allow_blank=True, required=False)
 
     class Meta:
         model = User
@@ -82,10 +88,10 @@ class UserSerializer(PersonSerializer):
     roles = RoleSerializer(many=True, source="memberships", required=False, max_length=MOST_ROLES)  # type: ignore[call-arg] # many=True
     role = serializers.ChoiceField(choices=ROLES, write_only=True, required=False)
     password = PasswordField(required=False)
-    current_password = PasswordField(required=False, help_text="Needed to change the own password.")
+    current_password = PasswordField(required=False, help_text="Needed to change the own password or address.")
 
     class Meta(PersonSerializer.Meta):
-        read_only_fields = ["last_login", "date_joined", "version"]
+        read_only_fields = ["email_verified_at", "last_login", "date_joined", "version"]
         fields = [
             *PersonSerializer.Meta.fields,
             "is_active",
@@ -103,7 +109,7 @@ class UserSerializer(PersonSerializer):
         if "role" in attrs:
             attrs["roles"] = {None: Role(attrs.pop("role"))}
         if "memberships" in attrs:
-            attrs["roles"] = _by_site(attrs.pop("memberships"))
+            attrs["roles"] = roles_by_site(attrs.pop("memberships"))
         return attrs
 
 
@@ -112,22 +118,32 @@ class MeSerializer(PersonSerializer):
 
     roles = RoleSerializer(many=True, source="memberships", read_only=True)
     password = PasswordField(required=False)
-    current_password = PasswordField(required=False, help_text="Needed to change the password.")
+    current_password = PasswordField(required=False, help_text="Needed to change the password or the e-mail address.")
+    new_email = serializers.CharField(read_only=True, help_text="One that waits to be verified; empty without any.")
 
     class Meta(PersonSerializer.Meta):
-        read_only_fields = ["is_active", "roles", "last_login", "date_joined", "version"]
+        read_only_fields = [
+            "email_verified_at",
+            "new_email",
+            "is_active",
+            "roles",
+            "last_login",
+            "date_joined",
+            "version",
+        ]
         fields = [*PersonSerializer.Meta.fields, "time_zone", "password", "current_password", *read_only_fields]
 
 
 class RegistrationSerializer(PersonSerializer):
     """Somebody who makes an account."""
 
-    email = serializers.EmailField(max_length=254, validators=[NotTaken()])
+    email = serializers.EmailField(max_length=LONGEST_NAME, required=False, help_text="Known of an invitation.")
+    invitation = serializers.CharField(max_length=LONGEST_TOKEN, required=False, write_only=True)
     password = PasswordField()
     password2 = PasswordField(required=False, help_text="The password again, to catch a slip of the finger.")
 
     class Meta(PersonSerializer.Meta):
-        fields = [*PersonSerializer.Meta.fields[1:], "password", "password2"]
+        fields = [*PersonSerializer.Meta.fields[1:], "invitation", "password", "password2"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.pop("password2", attrs["password"]) != attrs["password"]:
@@ -140,6 +156,11 @@ class CredentialsSerializer(serializers.Serializer):
 
     username = serializers.CharField(max_length=254, write_only=True)
     password = PasswordField()
+    otp = OneTimeCodeField(
+        required=False,
+        help_text="For people with a second factor: the code of their app, or a recovery code. Without it their "
+        "right password is answered by 401 `second_factor_required`.",
+    )
 
 
 class PasswordSerializer(serializers.Serializer):
@@ -195,7 +216,8 @@ class SiteSerializer(ResourceSerializer):
         fields = ["id", "name", "timezone", "latitude", "longitude", "address", "parent", *read_only_fields]
 
 
-def _by_site(memberships: list[dict[str, Any]]) -> dict[int | None, Role]:
+def roles_by_site(memberships: list[dict[str, Any]]) -> dict[int | None, Role]:
+    """Return what a list of roles says; a place that is named twice is an error at its place in ``roles``."""
     roles: dict[int | None, Role] = {}
     for index, membership in enumerate(memberships):
         site = membership["site"].pk if membership["site"] else None

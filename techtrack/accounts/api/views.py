@@ -1,4 +1,4 @@
-"""Coming and going: register, log in, renew, verify, log out, and tickets for the WebSocket."""
+"""Coming and going: log in, renew, verify, log out, and tickets for the WebSocket."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from techtrack.accounts.api.serializers import (
     LoginSerializer,
     MeSerializer,
     RefreshSerializer,
-    RegistrationSerializer,
     TicketSerializer,
     TokensSerializer,
 )
 from techtrack.accounts.models import User
 from techtrack.accounts.queries import session_access
 from techtrack.core import clock
+from techtrack.core.api.fields import refuse_unknown_fields
 from techtrack.core.api.filters import refuse_unknown_parameters
 
 
@@ -42,8 +42,9 @@ class Door(APIView):
         refuse_unknown_parameters(request, ())
 
     def read(self, serializer: type[Serializer]) -> dict[str, Any]:
-        """Return the body as ``serializer`` understands it."""
+        """Return the body as ``serializer`` understands it, all of it."""
         form = serializer(data=self.request.data)
+        refuse_unknown_fields(self.request.data, form)
         form.is_valid(raise_exception=True)
         data: dict[str, Any] = form.validated_data
         return data
@@ -67,7 +68,7 @@ class TokenView(OpenDoor):
     def post(self, request: Request) -> Response:
         """Log in."""
         _, tokens = services.log_in(**self.read(CredentialsSerializer), **self.origin(), now=clock.now())
-        return _secret(TokensSerializer(tokens).data)
+        return secret_response(TokensSerializer(tokens).data)
 
 
 class RefreshView(OpenDoor):
@@ -77,7 +78,7 @@ class RefreshView(OpenDoor):
     def post(self, request: Request) -> Response:
         """Renew; using a refresh token twice ends its session, since somebody must have a copy."""
         tokens = services.refresh(token=self.read(RefreshSerializer)["refresh"], now=clock.now())
-        return _secret(TokensSerializer(tokens).data)
+        return secret_response(TokensSerializer(tokens).data)
 
 
 class VerifyView(OpenDoor):
@@ -90,22 +91,6 @@ class VerifyView(OpenDoor):
         return Response({})
 
 
-class RegisterView(OpenDoor):
-    """An account for somebody new."""
-
-    @extend_schema(
-        operation_id="accounts_register", request=RegistrationSerializer, responses={201: LoginSerializer}, auth=[]
-    )
-    def post(self, request: Request) -> Response:
-        """Register and log in; the account belongs nowhere until an administrator gives it a role."""
-        profile = self.read(RegistrationSerializer)
-        password = profile.pop("password")
-        user, tokens = services.register(profile=profile, password=password, **self.origin(), now=clock.now())
-        response = _welcome(user, tokens, status=201)
-        response["Location"] = request.build_absolute_uri(f"/api/users/{user.pk}/")
-        return response
-
-
 class LoginView(OpenDoor):
     """Tokens, and whose they are."""
 
@@ -113,7 +98,7 @@ class LoginView(OpenDoor):
     def post(self, request: Request) -> Response:
         """Log in."""
         user, tokens = services.log_in(**self.read(CredentialsSerializer), **self.origin(), now=clock.now())
-        return _welcome(user, tokens, status=200)
+        return welcome(user, tokens, status=200)
 
 
 class LogoutView(Door):
@@ -137,14 +122,15 @@ class TicketView(Door):
     def post(self, request: Request) -> Response:
         """Get a ticket that opens the WebSocket once, within half a minute."""
         ticket = services.issue_ticket(by=self.request.auth, now=clock.now())
-        return _secret({"ticket": ticket, "expires_in": services.TICKET_SECONDS}, status=201)
+        return secret_response({"ticket": ticket, "expires_in": services.TICKET_SECONDS}, status=201)
 
 
-def _welcome(user: User, tokens: services.Tokens, *, status: int) -> Response:
+def welcome(user: User, tokens: services.Tokens, *, status: int) -> Response:
+    """Answer with tokens and whose they are."""
     body = {**TokensSerializer(tokens).data, "user": MeSerializer(user).data}
-    return _secret(body, status=status)
+    return secret_response(body, status=status)
 
 
-def _secret(data: Any, *, status: int = 200) -> Response:
-    # RFC 6749, 5.1: answers with tokens are kept by nobody on the way.
+def secret_response(data: Any, *, status: int = 200) -> Response:
+    """Answer with something secret: kept by nobody on the way (RFC 6749, 5.1)."""
     return Response(data, status=status, headers={"Cache-Control": "no-store"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from techtrack.core.errors import Invalid
@@ -19,6 +19,12 @@ def client_address(peer: str, forwarded: str, *, behind_proxy: bool) -> str:
         return peer
     hop = forwarded.rpartition(",")[2].strip()
     return peer if _parsed(hop) is None else hop
+
+
+def address_of(meta: Mapping[str, str], *, behind_proxy: bool) -> str:
+    """Return the address behind a request, of what WSGI tells of it; as ``client_address``."""
+    peer, forwarded = meta.get("REMOTE_ADDR") or "", meta.get("HTTP_X_FORWARDED_FOR", "")
+    return client_address(peer, forwarded, behind_proxy=behind_proxy)
 
 
 def normal_networks(networks: Sequence[str], *, pointer: str) -> list[str]:

@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.crypto import get_random_string
 
 from techtrack.accounts.domain import credentials
 from techtrack.accounts.domain.access import Access, Role, Scope
 from techtrack.accounts.domain.addresses import normal_networks
 from techtrack.accounts.models import ApiKey, Site
+from techtrack.accounts.services.step_up import require_recent
 from techtrack.core.errors import Forbidden, Invalid
 
 NOTED_EVERY = timedelta(minutes=1)
+LONGEST_OVERLAP = timedelta(days=7)
 # What the maker must be at the key's site: a key is never worth more than the hand that made it.
 NEEDED = {Scope.READ: Role.VIEWER, Scope.INGEST: Role.OPERATOR, Scope.WRITE: Role.OPERATOR}
 
@@ -58,6 +61,7 @@ def create_key(  # noqa: PLR0913 - a key is this many decisions, each of them na
 
     """
     _authorise(by, scope, site)
+    require_recent(by=by, now=now)
     _check_expiry(expires_at, now)
     prefix, text = _mint()
     key = ApiKey.objects.create(
@@ -80,6 +84,7 @@ def create_key(  # noqa: PLR0913 - a key is this many decisions, each of them na
 def update_key(*, key: ApiKey, by: Access, changes: Mapping[str, Any], expected: int | None, now: datetime) -> ApiKey:
     """Change what a key is called and how far it reaches; raises as ``create_key`` does."""
     _authorise(by, changes.get("scope", key.scope), changes.get("site", key.site))
+    require_recent(by=by, now=now)
     fields = dict(changes)
     if "expires_at" in fields and fields["expires_at"] != key.expires_at:
         _check_expiry(fields["expires_at"], now)
@@ -89,19 +94,28 @@ def update_key(*, key: ApiKey, by: Access, changes: Mapping[str, Any], expected:
 
 
 @transaction.atomic
-def rotate_key(*, key: ApiKey, by: Access, expected: int | None, now: datetime) -> tuple[ApiKey, str]:
-    """Give a key a new text; the old one opens nothing from now on.
+def rotate_key(
+    *, key: ApiKey, by: Access, overlap: timedelta = timedelta(0), expected: int | None, now: datetime
+) -> tuple[ApiKey, str]:
+    """Give a key a new text; the old one opens as before for ``overlap``, and the one before that nothing.
 
     Raises:
         NotYourKey: only the maker gets the text, since whoever has it acts with the maker's authority.
+        Invalid: the overlap is longer than a week.
 
     """
     _refuse_keys(by)
     if by.user_id != key.created_by_id:
         raise NotYourKey("only its maker rotates a key; an administrator may revoke it")
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise Invalid(f"0 to {LONGEST_OVERLAP.days} days are expected", pointer="/overlap")
+    require_recent(by=by, now=now)
     prefix, text = _mint()
-    changed = key.change(expected=expected, now=now, prefix=prefix, digest=credentials.digest(text), last_used=None)
-    return changed, text
+    fields: dict[str, Any] = {"prefix": prefix, "digest": credentials.digest(text), "last_used": None}
+    old = (key.prefix, key.digest, now + overlap) if overlap else (None, "", None)
+    fields |= zip(("old_prefix", "old_digest", "old_until"), old, strict=True)
+    # Of the version that was read: what overlaps is the text of before, not one that somebody has just made.
+    return key.change(expected=key.version if expected is None else expected, now=now, **fields), text
 
 
 @transaction.atomic
@@ -145,5 +159,5 @@ def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
 
 
 def _mint() -> tuple[str, str]:
-    prefix = "".join(secrets.choice(credentials.PREFIX_ALPHABET) for _ in range(credentials.PREFIX_LENGTH))
+    prefix = get_random_string(credentials.PREFIX_LENGTH, credentials.PREFIX_ALPHABET)
     return prefix, credentials.write_key(prefix, secrets.token_urlsafe(32))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from techtrack.accounts.domain.lockout import WrongGuess, about_person
 from techtrack.accounts.models import User
+from techtrack.accounts.services.lockout import attempt
 from techtrack.core.errors import Fault, Invalid
 
 
@@ -16,8 +20,14 @@ class WeakPassword(Invalid):
     code = "weak_password"
 
 
-class WrongPassword(Invalid):
+class WrongPassword(Invalid, WrongGuess):
     """The password given as proof is not the caller's."""
+
+    code = "wrong_password"
+
+
+class PasswordMissing(Invalid):
+    """There is no password to compare; nothing was guessed."""
 
     code = "wrong_password"
 
@@ -39,14 +49,16 @@ def hashed(password: str, *, owner: User) -> str:
     return make_password(password)
 
 
-def prove(user: User, password: str | None, *, pointer: str) -> None:
-    """Pass if ``password`` is the user's own.
+def prove(user: User, password: str | None, *, pointer: str, now: datetime) -> None:
+    """Pass if ``password`` is the user's own. Call it outside of a transaction, which would undo what it counts.
 
     Raises:
-        WrongPassword: it is missing or another one.
+        PasswordMissing, WrongPassword: it is missing or another one.
+        TooMany: there were too many wrong ones; a session left open is no place to guess.
 
     """
     if password is None:
-        raise WrongPassword("the password you have now is needed for this", pointer=pointer)
-    if not user.check_password(password):
-        raise WrongPassword("this is not your password", pointer=pointer)
+        raise PasswordMissing("the password you have now is needed for this", pointer=pointer)
+    with attempt(about_person(user.pk), now=now):
+        if not user.check_password(password):
+            raise WrongPassword("this is not your password", pointer=pointer)

@@ -14,8 +14,12 @@ from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.domain.zones import check_zone
 from techtrack.accounts.events import SiteDeleting, SiteZoneChanged
 from techtrack.accounts.models import Site
+from techtrack.accounts.services.step_up import require_recent
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Invalid
+from techtrack.core.models import Head
+
+ROLES = "roles"
 
 
 class SiteInsideItself(Invalid):
@@ -66,7 +70,7 @@ def update_site(*, site: Site, by: Access, changes: Mapping[str, Any], expected:
 
 
 @transaction.atomic
-def delete_site(*, site: Site, by: Access, expected: int | None) -> None:
+def delete_site(*, site: Site, by: Access, expected: int | None, now: datetime) -> None:
     """Remove a site where nothing stands any more, with its memberships and keys.
 
     Raises:
@@ -74,6 +78,8 @@ def delete_site(*, site: Site, by: Access, expected: int | None) -> None:
 
     """
     by.require(Role.ADMIN, None)
+    require_recent(by=by, now=now)
+    hold_roles()
     events.publish(SiteDeleting(site.pk))
     try:
         site.remove(expected=expected)
@@ -81,9 +87,19 @@ def delete_site(*, site: Site, by: Access, expected: int | None) -> None:
         raise SiteInUse(f"{site.name} still has {_inventory(error)}; move or remove them first") from error
 
 
+def hold_roles() -> None:
+    """Let nobody else change who may do what where, or the sites themselves, before this transaction ends.
+
+    First of all that it locks: roles go with people and with sites, and of sites each may stand inside another, so
+    that whoever changes one row must look at others, in an order that nobody knows beforehand.
+    """
+    Head.hold(ROLES)
+
+
 def _check_parent(site: Site, parent: Site) -> None:
-    # Every site is locked: two moves at once could each be right and together make a ring.
-    parents = dict(Site.objects.select_for_update().order_by("pk").values_list("pk", "parent"))
+    # Two moves at once could each be right and together make a ring.
+    hold_roles()
+    parents = dict(Site.objects.values_list("pk", "parent"))
     above: int | None = parent.pk
     while above is not None:
         if above == site.pk:

@@ -9,18 +9,24 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import QuerySet
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.domain.zones import check_zone
-from techtrack.accounts.events import UserDeleting
+from techtrack.accounts.events import PasswordChanged, RolesChanged, SessionsEnded, UserDeleting
 from techtrack.accounts.models import Membership, Session, User
-from techtrack.accounts.queries import token_session
+from techtrack.accounts.queries import session_behind
 from techtrack.accounts.services import passwords
+from techtrack.accounts.services.erasure import forget_elsewhere
+from techtrack.accounts.services.letters import owe
+from techtrack.accounts.services.sites import hold_roles
+from techtrack.accounts.services.step_up import require_recent
+from techtrack.accounts.services.verification import readdressed, tell_of_address
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden
 
 Roles = Mapping[int | None, Role]
-_COLUMNS = frozenset({"username", "email", "first_name", "last_name", "time_zone", "is_active"})
+_COLUMNS = frozenset({"username", "first_name", "last_name", "time_zone", "is_active"})
 
 
 class LastAdmin(Conflict):
@@ -45,10 +51,13 @@ def draft_user(*, profile: Mapping[str, Any], password: str | None, now: datetim
 
 
 def create_user(*, by: Access, profile: Mapping[str, Any], password: str | None, roles: Roles, now: datetime) -> User:
-    """Make an account with roles; for administrators."""
+    """Make an account with roles; for administrators, who vouch for its e-mail address."""
     by.require(Role.ADMIN, None)
-    user = draft_user(profile=profile, password=password, now=now)
+    require_recent(by=by, now=now)
+    vouched = now if profile.get("email") else None
+    user = draft_user(profile={**profile, "email_verified_at": vouched}, password=password, now=now)
     with transaction.atomic():
+        hold_roles()
         user.save(force_insert=True)
         _set_roles(user, roles)
     return user
@@ -64,28 +73,29 @@ def update_user(*, user: User, by: Access, changes: Mapping[str, Any], expected:
         Forbidden: the account is somebody else's, or the change is for administrators.
         UnknownTimeZone: ``time_zone`` names none.
         WrongPassword, WeakPassword: the password was not proven, or the new one is not good enough.
+        AddressTaken: another account has the e-mail address that an administrator gives.
         LastAdmin: nobody would be left to administer.
 
     """
     _authorise(user, by, changes)
     if "time_zone" in changes:
         check_zone(changes["time_zone"], pointer="/time_zone")
-    columns = _tidy({name: value for name, value in changes.items() if name in _COLUMNS})
-    if "password" in changes:
-        columns["password"] = _new_password(user, by, changes)
-    if "roles" in changes and _roles(user).get(None) == Role.ADMIN != changes["roles"].get(None):
-        # Django's admin asks for these alone: who is no administrator any more must not keep a way back.
-        columns |= {"is_staff": False, "is_superuser": False}
+    changes = _tidy(changes)
+    if _is_dangerous(user, changes):
+        require_recent(by=by, now=now)
+    columns = _columns(user, by, changes, now)
     touches_admins = "roles" in changes or "is_active" in changes
+    before = user.email if user.email_verified_at else ""
     with transaction.atomic(), keep_an_admin() if touches_admins else nullcontext():
         user.change(expected=expected, now=now, **columns)
         if "roles" in changes:
             _set_roles(user, changes["roles"])
         _end_sessions(user, by, columns, now)
+        _tell(user, columns, before)
     return user
 
 
-def delete_user(*, user: User, by: Access, expected: int | None) -> None:
+def delete_user(*, user: User, by: Access, expected: int | None, now: datetime) -> None:
     """Remove an account and what belongs to it alone, after ``UserDeleting``; for administrators.
 
     Raises:
@@ -93,14 +103,16 @@ def delete_user(*, user: User, by: Access, expected: int | None) -> None:
 
     """
     by.require(Role.ADMIN, None)
+    require_recent(by=by, now=now)
     _remove(user, expected)
 
 
-def erase_self(*, user: User, by: Access, password: str, expected: int | None) -> None:
+def erase_self(*, user: User, by: Access, password: str, expected: int | None, now: datetime) -> None:
     """Remove the caller's own account, proven by its password; raises as ``delete_user`` does."""
     if by.user_id != user.pk:
         raise Forbidden("only the person itself may do this")
-    passwords.prove(user, password, pointer="/password")
+    require_recent(by=by, now=now)
+    passwords.prove(user, password, pointer="/password", now=now)
     _remove(user, expected)
 
 
@@ -110,6 +122,9 @@ def set_password(*, user: User, password: str | None, now: datetime) -> User:
     with transaction.atomic():
         user.change(expected=None, now=now, password=encoded)
         revoke_sessions(user=user, now=now)
+        events.publish(PasswordChanged(user_id=user.pk))
+        if password is not None:
+            owe("password_changed", user=user)
     return user
 
 
@@ -117,7 +132,9 @@ def set_password(*, user: User, password: str | None, now: datetime) -> User:
 def revoke_sessions(*, user: User, now: datetime, keep: str | None = None) -> None:
     """End every session of ``user`` but the one called ``keep``."""
     rows = Session.objects.filter(user=user, revoked_at=None)
-    (rows.exclude(pk=keep) if keep else rows).update(revoked_at=now)
+    count = (rows.exclude(pk=keep) if keep else rows).update(revoked_at=now)
+    if count:
+        events.publish(SessionsEnded(user_id=user.pk, detail={"count": count}))
 
 
 @contextmanager
@@ -128,15 +145,44 @@ def keep_an_admin() -> Iterator[None]:
         LastAdmin: they did not; let it leave the transaction, so that they are undone.
 
     """
-    admins = Membership.objects.filter(site=None, role=Role.ADMIN)
-    # Whoever takes an administrator away holds the rows of all of them, so two cannot take away each other:
-    # the second waits here, and then counts what the first has left.
-    list(admins.select_for_update().order_by("pk"))
-    active = admins.filter(user__is_active=True)
+    # Two cannot take away each other: the second waits here, and then counts what the first has left.
+    hold_roles()
+    active = _admins().filter(user__is_active=True)
     had_one = active.exists()
     yield
     if had_one and not active.all().exists():
         raise LastAdmin("the last administrator for all sites cannot be removed, demoted or deactivated")
+
+
+def _admins() -> QuerySet[Membership]:
+    return Membership.objects.filter(site=None, role=Role.ADMIN)
+
+
+def _is_dangerous(user: User, changes: Mapping[str, Any]) -> bool:
+    """Tell whether somebody's way in, or what it leads to, would change."""
+    now = {"roles": _roles(user), "is_active": user.is_active, "email": user.email}
+    return "password" in changes or any(changes.get(name, held) != held for name, held in now.items())
+
+
+def _columns(user: User, by: Access, changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    columns = {name: value for name, value in changes.items() if name in _COLUMNS}
+    if "email" in changes:
+        columns |= readdressed(user, by, changes, now)
+    if "password" in changes:
+        columns["password"] = _new_password(user, by, changes, now)
+    if "roles" in changes and _roles(user).get(None) == Role.ADMIN != changes["roles"].get(None):
+        # Django's admin asks for these alone: who is no administrator any more must not keep a way back.
+        columns |= {"is_staff": False, "is_superuser": False}
+    return columns
+
+
+def _tell(user: User, columns: Mapping[str, Any], before: str) -> None:
+    """Owe the letters about what was changed; ``before`` is the verified address of until now."""
+    if "email_verified_at" in columns or "new_email" in columns:
+        tell_of_address(user, before)
+    if "password" in columns:
+        events.publish(PasswordChanged(user_id=user.pk))
+        owe("password_changed", user=user)
 
 
 def _authorise(user: User, by: Access, changes: Mapping[str, Any]) -> None:
@@ -149,11 +195,11 @@ def _authorise(user: User, by: Access, changes: Mapping[str, Any]) -> None:
         raise Forbidden("only an administrator changes roles and activity")
 
 
-def _new_password(user: User, by: Access, changes: Mapping[str, Any]) -> str:
+def _new_password(user: User, by: Access, changes: Mapping[str, Any], now: datetime) -> str:
     if by.user_id == user.pk:
         # A session left open must not be enough to take the account over.
-        passwords.prove(user, changes.get("current_password"), pointer="/current_password")
-    profile = {name: changes.get(name, getattr(user, name)) for name in _COLUMNS}
+        passwords.prove(user, changes.get("current_password"), pointer="/current_password", now=now)
+    profile = {name: changes.get(name, getattr(user, name)) for name in _COLUMNS | {"email"}}
     return passwords.hashed(changes["password"], owner=User(**profile))
 
 
@@ -161,17 +207,32 @@ def _end_sessions(user: User, by: Access, columns: Mapping[str, Any], now: datet
     if not user.is_active:
         revoke_sessions(user=user, now=now)
     elif "password" in columns:
-        revoke_sessions(user=user, now=now, keep=token_session(by) if by.user_id == user.pk else None)
+        revoke_sessions(user=user, now=now, keep=session_behind(by) if by.user_id == user.pk else None)
 
 
 def _remove(user: User, expected: int | None) -> None:
     with transaction.atomic(), keep_an_admin():
         events.publish(UserDeleting(user.pk))
+        forget_elsewhere(user)
         user.remove(expected=expected)
 
 
+def add_roles(*, user: User, roles: Roles) -> None:
+    """Give ``user`` roles beside those that are held, of which none becomes less; whoever calls it holds all roles."""
+    held = {row.site_id: Role(row.role) for row in Membership.objects.filter(user=user)}
+    more = {site: role for site, role in roles.items() if site not in held or not held[site].includes(role)}
+    _set_roles(user, held | more)
+
+
 def _set_roles(user: User, roles: Roles) -> None:
-    held = {membership.site_id: membership for membership in Membership.objects.filter(user=user)}
+    before = {site: Role(row.role) for site, row in _held(user).items()}
+    _write_roles(user, roles)
+    if before != dict(roles):
+        events.publish(RolesChanged(user_id=user.pk, detail={"before": _told(before), "after": _told(roles)}))
+
+
+def _write_roles(user: User, roles: Roles) -> None:
+    held = _held(user)
     Membership.objects.filter(pk__in=[held[site].pk for site in held if site not in roles]).delete()
     for site, role in roles.items():
         # A row that stays as it is keeps its identity: it may be the one that another transaction waits for.
@@ -179,6 +240,14 @@ def _set_roles(user: User, roles: Roles) -> None:
             Membership.objects.create(user=user, site_id=site, role=role)
         elif held[site].role != role:
             Membership.objects.filter(pk=held[site].pk).update(role=role)
+
+
+def _held(user: User) -> dict[int | None, Membership]:
+    return {membership.site_id: membership for membership in Membership.objects.filter(user=user)}
+
+
+def _told(roles: Roles) -> dict[str, str]:
+    return {"all" if site is None else str(site): str(role) for site, role in roles.items()}
 
 
 def _roles(user: User) -> dict[int | None, Role]:

@@ -141,3 +141,24 @@ class TestBearer:
     def test_for_a_session_that_never_was_is_401(self, olga, api):
         token = encode_access(olga.pk, SID, clock.now())
         assert api(None).get("/api/accounts/me/", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+class TestRotation:
+    OLD, NEW = "the key of before " * 3, "the key of now " * 3
+
+    def test_reads_what_was_signed_before_and_signs_with_the_new_key(self, settings, now):
+        settings.JWT_KEY = self.OLD
+        before = encode_access(7, SID, now)
+        settings.JWT_KEY, settings.JWT_OLD_KEYS = self.NEW, [self.OLD]
+        assert decode_access(before, now).user_id == 7
+        after = encode_access(7, SID, now)
+        assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(before)["kid"]
+        settings.JWT_OLD_KEYS = []
+        assert decode_access(after, now).user_id == 7
+        with pytest.raises(BadToken):
+            decode_access(before, now)
+
+    def test_lets_no_old_key_sign_under_the_name_of_the_new_one(self, settings, now):
+        settings.JWT_KEY, settings.JWT_OLD_KEYS = self.NEW, [self.OLD]
+        with pytest.raises(BadToken):
+            decode_access(forged(now, key=self.OLD), now)

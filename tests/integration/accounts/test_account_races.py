@@ -69,7 +69,7 @@ class TestRace:
 
         def remove(victim, by):
             access = access_of(by)
-            return lambda: services.delete_user(user=victim, by=access, expected=None)
+            return lambda: services.delete_user(user=victim, by=access, expected=None, now=now)
 
         race(remove(eve, adam), remove(adam, eve))
         assert User.objects.count() == 1

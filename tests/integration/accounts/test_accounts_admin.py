@@ -73,6 +73,19 @@ class TestUserPage:
         assert desk.post(f"/admin/accounts/user/{mallory.pk}/change/", form).status_code == 302
         assert Membership.objects.get(user=mallory).site is None
 
+    def test_vouches_for_the_address_that_it_writes(self, desk, mallory):
+        User.objects.filter(pk=mallory.pk).update(email_verified_at=None, new_email="waiting@example.org")
+        desk.post(f"/admin/accounts/user/{mallory.pk}/change/", user_form(mallory, email="new@example.org"))
+        mallory.refresh_from_db()
+        assert (mallory.email, mallory.new_email) == ("new@example.org", "")
+        assert mallory.email_verified_at is not None
+
+    def test_ends_the_sessions_of_whom_it_deactivates(self, desk, mallory, now):
+        services.start_session(user=mallory, address="", device="", now=now)
+        desk.post(f"/admin/accounts/user/{mallory.pk}/change/", user_form(mallory, is_active=None))
+        assert not User.objects.get(pk=mallory.pk).is_active
+        assert not Session.objects.filter(user=mallory, revoked_at=None).exists()
+
     @pytest.mark.parametrize("changes", [{"is_active": None}, {"memberships-0-role": "viewer"}])
     def test_keeps_the_last_admin(self, changes, desk, adam):
         own = adam.memberships.get()

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from rest_framework.test import APIClient
 
 from techtrack.accounts import services
 from techtrack.accounts.domain.access import Role, Scope
+from techtrack.accounts.domain.credentials import digest
 from techtrack.accounts.models import ApiKey, Membership, User
 from techtrack.accounts.queries import BadKey, access_of, is_alive, key_access
 from techtrack.core.errors import Forbidden, Invalid, Stale
+from tests.factories import STAMPS
 
 HOME = "192.0.2.1"
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -213,3 +217,95 @@ class TestKeyAtTheDoor:
         assert api(None).get("/api/sites/", headers=headers).status_code == 401
         settings.BEHIND_PROXY = True
         assert api(None).get("/api/sites/", headers=headers).status_code == 200
+
+
+class TestOverlap:
+    """A rotation that gives machines time."""
+
+    @pytest.fixture
+    def rotated(self, olga, make, now):
+        key, old = make(olga)
+        key, new = services.rotate_key(key=key, by=access_of(olga), overlap=HOUR, expected=None, now=now)
+        return key, old, new
+
+    def test_lets_both_texts_open_until_it_is_over(self, rotated, now):
+        _, old, new = rotated
+        opened = key_access(old, HOME, now + HOUR - SECOND)
+        assert opened.key_id == key_access(new, HOME, now).key_id
+        assert is_alive(opened, now + HOUR - SECOND)
+        with pytest.raises(BadKey):
+            key_access(old, HOME, now + HOUR)
+        assert not is_alive(opened, now + HOUR)
+        assert key_access(new, HOME, now + HOUR)
+
+    def test_opens_with_no_mixture_of_the_two(self, rotated, now):
+        _, old, new = rotated
+        for text in (old[:11] + new[11:], new[:11] + old[11:]):
+            with pytest.raises(BadKey):
+                key_access(text, HOME, now)
+
+    def test_keeps_one_older_text_and_none_when_rotated_without(self, rotated, olga, now):
+        key, old, new = rotated
+        key, newer = services.rotate_key(key=key, by=access_of(olga), overlap=HOUR, expected=None, now=now)
+        with pytest.raises(BadKey):
+            key_access(old, HOME, now)
+        assert key_access(new, HOME, now)
+        services.rotate_key(key=key, by=access_of(olga), expected=None, now=now)
+        for text in (new, newer):
+            with pytest.raises(BadKey):
+                key_access(text, HOME, now)
+
+    @pytest.mark.parametrize("overlap", [timedelta(days=7, seconds=1), timedelta(seconds=-1)])
+    def test_is_a_week_at_most(self, overlap, olga, make, now):
+        key, _ = make(olga)
+        with pytest.raises(Invalid):
+            services.rotate_key(key=key, by=access_of(olga), overlap=overlap, expected=None, now=now)
+
+    def test_ends_with_the_key_and_its_maker(self, rotated, olga, now):
+        key, old, _ = rotated
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=now)
+        with pytest.raises(BadKey):
+            key_access(old, HOME, now)
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=None)
+        User.objects.filter(pk=olga.pk).update(is_active=False)
+        with pytest.raises(BadKey):
+            key_access(old, HOME, now)
+
+
+def reaches(user, scope, site, asset, operation, robot):
+    """The rule: what the maker may do, capped by the scope, within the site and the asset."""
+    role, writing = operation
+    allowed = {Scope.INGEST: operation == INGEST, Scope.READ: not writing, Scope.WRITE: True}[scope]
+    inside = site in {None, robot.site_id} and asset in {None, robot.pk}
+    return allowed and inside and user.access().allows(role, robot.site_id)
+
+
+READ, INGEST = (Role.VIEWER, False), (Role.OPERATOR, True)
+
+
+class TestAuthority:
+    @pytest.mark.parametrize("scope", list(Scope))
+    @pytest.mark.parametrize("name", ["vera", "olga", "erik", "adam"])
+    def test_of_a_key_is_its_makers_within_scope_site_and_asset(self, name, scope, request, robot, other_site):
+        maker = request.getfixturevalue(name)
+        edges = [(None, None), (robot.site_id, None), (other_site.pk, None), (None, robot.pk), (None, robot.pk + 1)]
+        for number, (site, asset) in enumerate(edges):
+            text = f"tt_aaaaaaa{number}_{'x' * 43}"
+            ApiKey.objects.create(
+                name="k",
+                prefix=f"aaaaaaa{number}",
+                digest=digest(text),
+                scope=scope,
+                site_id=site,
+                asset_id=asset,
+                created_by=maker,
+                **STAMPS,
+            )
+            client = APIClient(headers={"X-API-Key": text})
+            body = {"items": [{"asset": robot.pk, "values": {"temperature": 1.5}}]}
+            ingested = client.post("/api/ingest/", body, format="json").status_code
+            assert (ingested == 200) is reaches(maker, scope, site, asset, INGEST, robot), (site, asset, ingested)
+            read = client.get(f"/api/equipment/{robot.pk}/").status_code
+            assert (read == 200) is reaches(maker, scope, site, asset, READ, robot), (site, asset, read)
+            for door in ("/api/users/", "/api/keys/", "/api/accounts/second-factor/", "/api/lockouts/"):
+                assert client.get(door).status_code == 403

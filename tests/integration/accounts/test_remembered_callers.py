@@ -11,7 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from techtrack.accounts import services
 from techtrack.accounts.api import remembering
 from techtrack.accounts.api.remembering import Callers, callers
+from techtrack.accounts.domain.access import Role
+from techtrack.accounts.queries import access_of
 from techtrack.core import clock
+from techtrack.core.writes import writes
+from techtrack.live.bus import bus
+from tests import factories
 
 LATEST = "/api/latest/"
 
@@ -89,3 +94,57 @@ class TestCallers:
         for number in range(9):
             known.caller(bytes([number]), lambda: caller)
         assert len(known._known) <= 3
+
+
+def told_of(callbacks, monkeypatch, work):
+    """Whether ``work`` ends what is remembered, in this process and, by a hint, in others."""
+    hints = []
+    monkeypatch.setattr(bus, "tell", lambda topic, _: hints.append(topic))
+    before = writes.state
+    with callbacks(execute=True):
+        work()
+    assert (writes.state != before) == ("callers" in hints)
+    return "callers" in hints
+
+
+def changing(**changes):
+    return lambda user, by: services.update_user(user=user, by=by, changes=changes, expected=None, now=clock.now())
+
+
+def end_sessions(user, _):
+    services.revoke_sessions(user=user, now=clock.now())
+
+
+def make_key(user, _):
+    factories.make_key(user)
+
+
+def make_site(*_):
+    factories.make_site("Harbour")
+
+
+class TestAnotherProcess:
+    """Commands and loops write beside every door; so do other machines."""
+
+    @pytest.mark.parametrize(
+        ("work", "told"),
+        [
+            pytest.param(changing(roles={}), True, id="roles are taken"),
+            pytest.param(changing(roles={None: Role.ADMIN}), True, id="roles are given"),
+            pytest.param(changing(is_active=False), True, id="somebody is deactivated"),
+            pytest.param(end_sessions, True, id="sessions are ended"),
+            pytest.param(make_key, True, id="a key is made"),
+            pytest.param(make_site, False, id="something else is written"),
+        ],
+    )
+    def test_forgets_the_callers_when(
+        self, olga, adam, log_in, django_capture_on_commit_callbacks, monkeypatch, work, told
+    ):
+        log_in("olga")
+        known = told_of(django_capture_on_commit_callbacks, monkeypatch, lambda: work(olga, access_of(adam)))
+        assert known is told
+
+    def test_is_told_here_by_a_hint(self):
+        before = writes.state
+        bus._call("callers", 0)
+        assert writes.state != before

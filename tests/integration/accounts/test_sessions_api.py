@@ -85,6 +85,28 @@ class TestLogIn:
         assert olga.last_login is not None
 
 
+class TestBody:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *(*DOORS, "/api/token/refresh/", "/api/token/verify/", "/api/accounts/register/", "/api/accounts/logout/"),
+            *(f"/api/accounts/password/{what}/" for what in ("change", "reset", "reset/confirm")),
+            *(f"/api/accounts/{what}/" for what in ("verify", "reauthenticate", "second-factor")),
+            *("/api/accounts/second-factor/confirm/", "/api/accounts/invitations/accept/"),
+        ],
+    )
+    def test_is_read_to_the_last_member(self, path, olga, api):
+        answer = api(olga).post(path, {"remember": True}, format="json")
+        assert answer.status_code == 400
+        [fault] = answer.json()["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/remember", "unknown_field")
+
+    def test_of_erasing_oneself_is_so_too(self, olga, api):
+        answer = api(olga).delete("/api/accounts/me/", {"password": PASSWORD, "sure": True}, format="json")
+        assert answer.json()["errors"][0]["code"] == "unknown_field"
+        assert User.objects.filter(pk=olga.pk).exists()
+
+
 class TestLoginAnswer:
     def test_says_who_it_is_and_which_roles(self, olga, plant, log_in):
         user = log_in("olga")["user"]
@@ -92,9 +114,10 @@ class TestLoginAnswer:
         assert user["roles"] == [{"site": plant.pk, "role": "operator"}]
         assert "password" not in user
 
-    def test_a_user_name_goes_before_the_same_address_of_another(self, olga, log_in):
+    def test_an_address_that_was_shown_to_be_hers_goes_before_a_user_name_that_looks_like_it(self, olga, log_in):
         squatter = make_user("olga@example.org")
-        User.objects.filter(pk=squatter.pk).update(email="")
+        assert log_in("olga@example.org")["user"]["id"] == olga.pk
+        User.objects.filter(pk=olga.pk).update(email_verified_at=None)
         assert log_in("olga@example.org")["user"]["id"] == squatter.pk
 
 
@@ -139,10 +162,31 @@ class TestRefresh:
 
     def test_ends_after_30_days_however_often_it_was_renewed(self, olga, now):
         tokens = services.start_session(user=olga, address="", device="", now=now)
-        for day in (10, 20, 29.9):
+        for day in range(5, 30, 5):
             tokens = services.refresh(token=tokens.refresh, now=now + timedelta(days=day))
         with pytest.raises(services.BadRefreshToken):
             services.refresh(token=tokens.refresh, now=now + timedelta(days=30))
+
+    def test_ends_after_seven_days_without_a_word(self, olga, now):
+        tokens = services.start_session(user=olga, address="", device="", now=now)
+        with pytest.raises(services.BadRefreshToken):
+            services.refresh(token=tokens.refresh, now=now + timedelta(days=7))
+
+    def test_keeps_when_the_person_proved_who_they_are(self, olga, now):
+        tokens = services.start_session(user=olga, address="", device="", now=now)
+        services.refresh(token=tokens.refresh, now=now + timedelta(days=1))
+        assert Session.objects.get().auth_time == now
+
+    def test_leaves_no_spent_token_for_ever(self, olga, now):
+        tokens = services.start_session(user=olga, address="", device="", now=now)
+        services.refresh(token=tokens.refresh, now=now + timedelta(days=1))
+        assert services.forget_sessions(now=now + timedelta(days=6)) == 0
+        assert services.forget_sessions(now=now + timedelta(days=7, hours=1)) == 1
+
+    def test_goes_with_its_session_when_that_is_too_old(self, olga, now):
+        services.start_session(user=olga, address="", device="", now=now)
+        services.forget_sessions(now=now + timedelta(days=30))
+        assert not Session.objects.exists()
 
     def test_ends_with_the_activity_of_the_user(self, olga, log_in, api):
         refresh = log_in("olga")["refresh"]
@@ -195,11 +239,6 @@ class TestSession:
         services.note_session(session=session, now=now + timedelta(seconds=61))
         session.refresh_from_db()
         assert session.last_seen == now + timedelta(seconds=61)
-
-    def test_that_is_over_is_removed_at_the_next_login(self, olga, now):
-        services.start_session(user=olga, address="", device="", now=now)
-        services.start_session(user=olga, address="", device="", now=now + timedelta(days=31))
-        assert Session.objects.filter(user=olga).count() == 1
 
     def test_of_a_browser_opens_the_api_and_writes_need_the_csrf_token(self, olga):
         client = APIClient(enforce_csrf_checks=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -103,16 +104,15 @@ class TestCurrentAccess:
     def test_of_a_browser_ends_with_the_password(self, olga, now):
         client = Client()
         client.force_login(olga)
-        access = access_of(olga, session_id=f"cookie:{client.session.session_key}")
+        access = replace(access_of(olga), session_id=client.session["session"])
         assert is_alive(access, now)
-        olga.set_password("violet-otter-77")
-        olga.save()
+        services.set_password(user=olga, password="violet-otter-77", now=now)
         assert not is_alive(access, now)
 
     def test_of_a_stranger_to_the_cookie_is_none(self, olga, vera, now):
         client = Client()
         client.force_login(olga)
-        assert not is_alive(access_of(vera, session_id=f"cookie:{client.session.session_key}"), now)
+        assert not is_alive(replace(access_of(vera), session_id=client.session["session"]), now)
 
     def test_of_an_inactive_user_has_no_role(self, olga):
         olga.is_active = False

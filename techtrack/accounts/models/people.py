@@ -1,9 +1,7 @@
-"""Tables of people and places: User, Site, Membership, Session, ApiKey and one-time credentials."""
+"""Tables of people and places: User, Site, Membership."""
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -12,8 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from techtrack.accounts.domain.access import Access, Role, Scope
+from techtrack.accounts.domain.access import Access, Role
 from techtrack.core import clock
+from techtrack.core.auditing import Audited
 from techtrack.core.models import Versioned
 
 
@@ -24,6 +23,17 @@ class UserQuerySet(models.QuerySet["User"]):
         """Admins for all sites see everybody; others see themselves."""
         rows = self.prefetch_related("memberships")
         return rows if access.allows(Role.ADMIN, None) else rows.filter(pk=access.user_id)
+
+    def known_to(self, access: Access) -> UserQuerySet:
+        """Active people who share a site with the caller, and the caller; of all sites for whoever sees all."""
+        active = self.filter(is_active=True)
+        if access.only_asset is not None:
+            return active.none()
+        sites = access.sites()
+        if sites is None:
+            return active
+        there = Membership.objects.filter(Q(site__in=sites) | Q(site=None)).values("user") if sites else []
+        return active.filter(Q(pk__in=there) | Q(pk=access.user_id))
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -36,35 +46,63 @@ class UserManager(DjangoUserManager["User"]):
         """As the queryset's."""
         return self.get_queryset().visible_to(access)
 
+    def known_to(self, access: Access) -> UserQuerySet:
+        """As the queryset's."""
+        return self.get_queryset().known_to(access)
+
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra_fields: Any
     ) -> User:
+        # Whoever has the server's console vouches for the address.
+        extra_fields.setdefault("email_verified_at", clock.now() if email else None)
         user = super().create_superuser(username, email, password, **extra_fields)
         Membership.objects.create(user=user, site=None, role=Role.ADMIN)
         return user
 
 
 class User(AbstractUser, Versioned):
-    """A person who can log in."""
+    """A person who can log in.
+
+    Whether ``email`` is the person's was shown at ``email_verified_at``: by a letter to it, or an administrator said
+    so. Several accounts may claim an address; one has it. ``new_email`` takes its place once that is shown of it.
+    """
 
     email = models.EmailField("e-mail address", blank=True)
+    email_verified_at = models.DateTimeField(null=True, blank=True)
+    new_email = models.EmailField("new e-mail address", blank=True, default="")
     time_zone = models.CharField(max_length=64, default="UTC")
+    # Of the person who sends a request from a browser: the session that this is in.
+    session_id: str | None = None
     # With a default, unlike elsewhere: Django's own commands make users without saying when.
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 
+    audited = Audited(
+        hidden=frozenset({"password"}),
+        personal=frozenset({"username", "email", "new_email", "first_name", "last_name", "time_zone"}),
+        silent=frozenset({"last_login"}),
+    )
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(Lower("username"), name="username_once_in_any_case"),
-            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="email_once_in_any_case"),
+            # Not of addresses that are only claimed: a refusal would tell strangers who is here.
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~Q(email="") & Q(email_verified_at__isnull=False),
+                name="verified_email_once_in_any_case",
+            ),
         ]
+
+    def audit_person(self) -> int:
+        """The person itself."""
+        return self.pk
 
     def access(self) -> Access:
         """Return what this person may do; an inactive one may do nothing."""
         rows = self.memberships.all() if self.is_active else []
-        return Access.of(self.pk, self.username, ((row.site_id, row.role) for row in rows))
+        return Access.of(self.pk, self.username, ((row.site_id, row.role) for row in rows), session_id=self.session_id)
 
 
 class SiteQuerySet(models.QuerySet["Site"]):
@@ -94,6 +132,10 @@ class Site(Versioned):
     def __str__(self) -> str:
         return self.name
 
+    def audit_site(self) -> int:
+        """The site itself."""
+        return self.pk
+
 
 class Membership(models.Model):
     """A person's role at a site, or for all sites where ``site`` is null."""
@@ -110,70 +152,3 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role} at {self.site_id or 'all sites'}"
-
-
-class Session(models.Model):
-    """One login on one device: its access tokens live as long as it is not revoked."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-    started_at = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True)
-    address = models.CharField(max_length=64, blank=True, default="")
-    device = models.CharField(max_length=200, blank=True, default="")
-
-
-class RefreshToken(models.Model):
-    """A refresh token, stored as a hash; spent by one conditional UPDATE, so only once whoever races."""
-
-    digest = models.CharField(max_length=64, primary_key=True)
-    session = models.ForeignKey("accounts.Session", models.CASCADE, related_name="+")
-    issued_at = models.DateTimeField()
-    spent_at = models.DateTimeField(null=True)
-
-
-class OneTimeSecret(models.Model):
-    """A secret that opens one thing once: the first set-up, or a WebSocket."""
-
-    digest = models.CharField(max_length=64, primary_key=True)
-    purpose = models.CharField(max_length=16)
-    session = models.CharField(max_length=64, blank=True, default="")
-    user = models.ForeignKey("accounts.User", models.CASCADE, null=True, related_name="+")
-    expires_at = models.DateTimeField()
-
-
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """Keys as a caller may see them."""
-
-    def visible_to(self, access: Access) -> ApiKeyQuerySet:
-        """Own keys; an admin for all sites sees every key."""
-        return self if access.allows(Role.ADMIN, None) else self.filter(created_by=access.user_id)
-
-
-class ApiKey(Versioned):
-    """A machine's credential: its authority is its maker's, capped by its scope, site and asset."""
-
-    name = models.CharField(max_length=200)
-    prefix = models.CharField(max_length=12, unique=True)
-    digest = models.CharField(max_length=64, unique=True)
-    scope = models.CharField(max_length=8, choices=[(scope.value, scope.value) for scope in Scope])
-    site = models.ForeignKey("accounts.Site", models.CASCADE, null=True, related_name="+")
-    # A number, not a foreign key: assets stand on a higher rung, and remove their keys when they go.
-    asset_id = models.BigIntegerField(null=True, db_index=True)
-    expires_at = models.DateTimeField(null=True)
-    allowed_addresses = models.JSONField(default=list)
-    last_used = models.DateTimeField(null=True)
-    created_by = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-
-    objects = ApiKeyQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-pk"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
-
-    def expired(self, now: datetime) -> bool:
-        """Tell whether the key's time is over."""
-        return self.expires_at is not None and self.expires_at <= now
