@@ -52,6 +52,20 @@ def hasten() -> None:
     clock.plant_now.follow(fast)
 
 
+def warm() -> None:
+    """Load what otherwise each process would load anew that is forked from this one."""
+    import_module("apprise").Apprise.instantiate("ntfy://127.0.0.1/plant")
+
+
+def find_services() -> None:
+    """Let the library find on this machine the services of other people."""
+    from tests.campaigns.telling_plan import TWILIO, VONAGE  # noqa: PLC0415 - the settings come first
+
+    ports, plugins = plan_of().services, "apprise.plugins"
+    import_module(f"{plugins}.twilio").NotifyTwilio.notify_sms_url = f"http://127.0.0.1:{ports[TWILIO]}/sms"
+    import_module(f"{plugins}.vonage").NotifyVonage.notify_url = f"http://127.0.0.1:{ports[VONAGE]}/sms"
+
+
 def tell() -> None:
     """Run the background loops of a worker until killed."""
     from django.conf import settings  # noqa: PLC0415 - the settings come first
@@ -60,6 +74,7 @@ def tell() -> None:
     from techtrack.notifications.domain import retry  # noqa: PLC0415 - as above
 
     hasten()
+    find_services()
     settings.EMAIL_TIMEOUT, settings.HTTP_TIMEOUT = MAIL_TIMEOUT, WEB_TIMEOUT
     retry.LONGEST_DELAY = retry.LONGEST_PAUSE = LONGEST_DELAY
     # The tables are there; looking for them at each start would be most of what a campaign does.
@@ -152,13 +167,23 @@ def state() -> dict[str, Any]:
 def deliveries() -> list[list[Any]]:
     """Every delivery, as telling_verdict.Row."""
     from techtrack.notifications.models import Delivery  # noqa: PLC0415 - the settings come first
-    from tests.campaigns.telling_gateways import CASE  # noqa: PLC0415 - as above
+    from tests.campaigns.telling_gateways import CASE, OVER  # noqa: PLC0415 - as above
 
     rows = Delivery.objects.order_by("created_at").select_related("channel")
+    told = [(row, f"{row.subject} {row.body} {json.dumps(row.facts)}") for row in rows]
     return [
-        [str(row.pk), row.channel.name, row.state, row.attempts, row.error, sorted(set(CASE.findall(_text(row))))]
-        for row in rows
-    ]
+        [str(row.pk), row.channel.name, row.state, row.attempts, row.error, bool(OVER.search(text)),
+         sorted(set(CASE.findall(text)))]
+        for row, text in told
+    ]  # fmt: skip
+
+
+def raised() -> dict[str, float]:
+    """When each alert was raised, in seconds of UNIX as they are in life."""
+    from techtrack.alerts.models import Alert  # noqa: PLC0415 - the settings come first
+
+    plan, rows = plan_of(), Alert.objects.values_list("title", "raised_at")
+    return {mark: plan.began + (at.timestamp() - plan.began) / plan.pace for mark, at in rows}
 
 
 def retry() -> None:
@@ -169,10 +194,6 @@ def retry() -> None:
     from techtrack.notifications.models import Delivery  # noqa: PLC0415 - as above
 
     services.retry_deliveries(rows=Delivery.objects.all(), by=internal(), now=clock.now())
-
-
-def _text(row: Any) -> str:
-    return f"{row.subject} {row.body} {json.dumps(row.facts)}"
 
 
 def main() -> None:

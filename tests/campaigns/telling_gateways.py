@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from enum import StrEnum
 from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 from tests.campaigns.telling_certificates import Certificates
 
@@ -34,7 +35,7 @@ FLOOD_OF_MAIL = b"250-" + b"." * 500 + b"\r\n"
 SLOW = 0.4
 DOMAIN = "plant.example"
 CASE = re.compile(r"case-\d+")
-OVER = re.compile(r'"event": ?"returned"|Event: +returned')
+OVER = re.compile(r'"event": ?"returned"|Event: +returned|\[returned, was')
 
 
 class Fault(StrEnum):
@@ -65,7 +66,7 @@ WEIGHTS = {Fault.HANG: 1, Fault.HANG_AFTER_DATA: 1, Fault.DRIP: 1}
 class Arrival(NamedTuple):
     """A message that came whole: to whom, under which id, of which alerts, and whether it says that they are over.
 
-    ``fault`` is None where it was taken at once.
+    ``fault`` is None where it was taken at once; ``id`` is empty where the service has no place for one.
     """
 
     gateway: str
@@ -74,6 +75,27 @@ class Arrival(NamedTuple):
     over: bool
     fault: Fault | None
     at: float
+
+
+def _http(status: str, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (status.encode(), len(body), body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What an HTTP server says to a message that it takes, that it may take later, that it never will."""
+
+    # Understood by those who look at the status alone, and by those who read what Vonage says.
+    taken: bytes = _http("200 OK", b'{"messages": [{"status": "0"}]}')
+    later: bytes = _http("503 Away")
+    never: bytes = _http("404 Not Found")
+
+
+# Vonage says in the body what it thinks of a message, whatever the status.
+OF_VONAGE = Answers(
+    later=_http("200 OK", b'{"messages": [{"status": "1", "error-text": "Throttled"}]}'),
+    never=_http("200 OK", b'{"messages": [{"status": "6", "error-text": "Unroutable message"}]}'),
+)
 
 
 @dataclass(slots=True)
@@ -114,6 +136,7 @@ class Gateways:
         self.faults: Counter[Fault] = Counter()
         self.connections: Counter[str] = Counter()
         self.manners: dict[str, Manner] = {}
+        self._answers: dict[str, Answers] = {}
         self._dice = random.Random(seed)
         self._certificates = certificates
         self._servers: list[asyncio.Server] = []
@@ -126,9 +149,9 @@ class Gateways:
         self.manners |= {"mail": manner, **boxes}
         return self._open("mail", self._mail, encrypted=True)
 
-    def open_web(self, name: str, manner: Manner, *, encrypted: bool = False) -> int:
+    def open_web(self, name: str, manner: Manner, *, encrypted: bool = False, answers: Answers | None = None) -> int:
         """Open an HTTP server; return its port."""
-        self.manners[name] = manner
+        self.manners[name], self._answers[name] = manner, answers or Answers()
         return self._open(name, self._web, encrypted=encrypted)
 
     def mend(self) -> None:
@@ -202,9 +225,9 @@ class Gateways:
 
     def _take(self, name: str, message: str, text: str, *, late: bool) -> Fault | None:
         """Note a message that came whole; return what becomes of it."""
-        fault = self._draw(name, OF_MESSAGE, message)
-        fault = Fault.SLOW if late and fault is None else fault
         cases, over = frozenset(CASE.findall(text)), bool(OVER.search(text))
+        fault = self._draw(name, OF_MESSAGE, message or f"{sorted(cases)} {over}")
+        fault = Fault.SLOW if late and fault is None else fault
         self.arrivals.append(Arrival(name, message, cases, over, fault, time.monotonic()))
         return fault
 
@@ -244,12 +267,12 @@ class Gateways:
         headers = {key.lower(): value for key, _, value in (one.partition(": ") for one in head.split("\r\n")[1:])}
         if headers.get("expect"):
             await line.say("HTTP/1.1 100 Continue\r\n")
-        body = await line.reader.readexactly(int(headers.get("content-length", 0)))
-        late = time.monotonic() - line.since > SLOW
-        fault = self._take(name, headers.get("webhook-id", ""), body.decode(), late=late)
-        ok = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "
-        taken = ok + (b"%d\r\n\r\n" % FLOOD + bytes(FLOOD) if fault is Fault.FLOOD else b"2\r\n\r\nok")
-        await line.answer(fault, taken=taken, later=_status(503), never=_status(404))
+        body = (await line.reader.readexactly(int(headers.get("content-length", 0)))).decode()
+        text = unquote_plus(body) if headers.get("content-type", "").endswith("form-urlencoded") else body
+        fault = self._take(name, headers.get("webhook-id", ""), text, late=time.monotonic() - line.since > SLOW)
+        answers = self._answers[name]
+        taken = _http("200 OK", bytes(FLOOD)) if fault is Fault.FLOOD else answers.taken
+        await line.answer(fault, taken=taken, later=answers.later, never=answers.never)
 
 
 @dataclass(slots=True)
@@ -298,7 +321,3 @@ class _Line:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
         raise EOFError
-
-
-def _status(code: int) -> bytes:
-    return b"HTTP/1.1 %d No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % code

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.campaigns.telling_gateways import DOMAIN, EARLY, ENCRYPTED, OF_MESSAGE, Fault, Gateways, Manner
+from tests.campaigns.telling_gateways import (
+    DOMAIN,
+    EARLY,
+    ENCRYPTED,
+    OF_MESSAGE,
+    OF_VONAGE,
+    Answers,
+    Fault,
+    Gateways,
+    Manner,
+)
 
 # How many of each temper; those that hang are more than a sender has threads.
 MIXED_MAIL, MIXED_WEB, STUCK = 8, 8, 10
@@ -17,6 +27,8 @@ MIXED_MAIL, MIXED_WEB, STUCK = 8, 8, 10
 FEW = 4
 # Every so many alerts one is over again soon.
 RETURNING = 5
+# Services that have one address for everybody: senders are told where it is here.
+TWILIO, VONAGE = "mixed-twilio", "mixed-vonage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +52,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Both, and how many times faster than life the senders' clocks go, from a moment (seconds of UNIX) on."""
+    """Both, and how many times faster than life the senders' clocks go, from a moment (seconds of UNIX) on.
+
+    ``services`` are the ports at which senders find the services of other people.
+    """
 
     destinations: tuple[Destination, ...]
     cases: tuple[Case, ...]
     began: float
     pace: float = 10.0
+    services: Mapping[str, int] = field(default_factory=dict)
 
     def write(self, file: Path) -> None:
         """Keep it for the processes of the campaign."""
@@ -64,8 +80,8 @@ class Plan:
         return [one.name for one in self.destinations if one.temper in tempers]
 
 
-def open_gateways(gateways: Gateways) -> tuple[int, list[Destination]]:
-    """Open them all; return the port of the mail server, and what channels lead to them."""
+def open_gateways(gateways: Gateways) -> tuple[dict[str, int], list[Destination]]:
+    """Open them all; return the ports of the mail server and of services, and what channels lead to them."""
     boxes = {f"mixed-mail-{number}": ("mixed", Manner(OF_MESSAGE)) for number in range(MIXED_MAIL)}
     boxes |= {
         "healthy-mail": ("healthy", Manner()),
@@ -76,7 +92,8 @@ def open_gateways(gateways: Gateways) -> tuple[int, list[Destination]]:
     server = Manner(EARLY | ENCRYPTED, share=0.02, most=float("inf"))
     port = gateways.open_mail(server, {name: manner for name, (_, manner) in boxes.items()})
     mail = [_mail(name, temper) for name, (temper, _) in boxes.items()]
-    return port, [*mail, *_open_web(gateways)]
+    services, texts = _open_services(gateways)
+    return {"mail": port, **services}, [*mail, *_open_web(gateways), *_open_texts(gateways), *texts]
 
 
 def _mail(name: str, temper: str) -> Destination:
@@ -96,6 +113,40 @@ def _open_web(gateways: Gateways) -> Iterator[Destination]:
         port = gateways.open_web(name, manner, encrypted=encrypted)
         url = f"http{'s' * encrypted}://127.0.0.1:{port}/hook"
         yield Destination(name, temper, "webhook", {"url": url})
+
+
+def _open_texts(gateways: Gateways) -> Iterator[Destination]:
+    """SMS gateways, and one of the services behind Apprise that everybody can run, which have no place for an id."""
+    for kind in ("sms", "ntfy"):
+        manners = {
+            "healthy": Manner(),
+            "mixed": Manner(EARLY | OF_MESSAGE),
+            "mixed-tls": Manner(EARLY | OF_MESSAGE | ENCRYPTED),
+            "stuck": Manner.always(Fault.HANG_AFTER_DATA),
+        }
+        for what, manner in manners.items():
+            name, encrypted = f"{what}-{kind}", bool(ENCRYPTED & manner.faults)
+            address = f"{'s' * encrypted}://127.0.0.1:{gateways.open_web(name, manner, encrypted=encrypted)}"
+            config = _sms(f"http{address}/send") if kind == "sms" else {"url": f"ntfy{address}/plant"}
+            yield Destination(name, what.partition("-")[0], "sms_gateway" if kind == "sms" else "apprise", config)
+
+
+def _sms(url: str) -> dict[str, Any]:
+    return {"url": url, "to": ["+4915112345678"], "headers": {"webhook-id": "{{ id }}"}}
+
+
+def _open_services(gateways: Gateways) -> tuple[dict[str, int], list[Destination]]:
+    """Those that Apprise knows how to ask for an SMS."""
+    sender, receiver = "15555550100", "4915112345678"
+    urls = {
+        TWILIO: (Answers(), f"twilio://AC735c307c62944b5a:t0ken@{sender}/{receiver}"),
+        VONAGE: (OF_VONAGE, f"vonage://key:secret@{sender}/{receiver}"),
+    }
+    ports = {
+        name: gateways.open_web(name, Manner(EARLY | OF_MESSAGE), answers=answers)
+        for name, (answers, _) in urls.items()
+    }
+    return ports, [Destination(name, "mixed", "apprise", {"url": url}) for name, (_, url) in urls.items()]
 
 
 def make_cases(destinations: list[Destination], number: int, dice: random.Random) -> list[Case]:

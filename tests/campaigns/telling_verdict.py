@@ -26,6 +26,7 @@ class Row(NamedTuple):
     state: str
     attempts: int
     error: str
+    over: bool
     cases: tuple[str, ...]
 
 
@@ -54,6 +55,15 @@ class Evidence:
     def due_over(self) -> set[tuple[str, str]]:
         """The pairs of which the end is to be told."""
         return {(case.gateway, case.mark) for case in self.plan.cases if case.returns}
+
+
+def named(arrivals: Iterable[Arrival], rows: Iterable[Row]) -> list[Arrival]:
+    """Give what came without an id that of the delivery that it must be.
+
+    A channel is told once of an alert, and once of its end.
+    """
+    ids = {(row.channel, frozenset(row.cases), row.over): row.id for row in rows}
+    return [one if one.id else one._replace(id=ids.get((one.gateway, one.cases, one.over), "")) for one in arrivals]
 
 
 def final(evidence: Evidence) -> list[str]:
@@ -103,6 +113,8 @@ def _identities(evidence: Evidence) -> Iterator[str]:
             ids[one.gateway, case].add(one.id)
     many = (pair for pair, found in ids.items() if len(found) > 1 + returns.get(pair[1], False))
     yield from _some("told under several ids", many)
+    meant = Counter((row.channel, row.cases, row.over) for row in evidence.rows if row.state != "merged")
+    yield from _some("written twice", (what for what, count in meant.items() if count > 1))
 
 
 def _repeats(evidence: Evidence) -> list[str]:
@@ -126,6 +138,17 @@ def repeats(arrivals: Iterable[Arrival]) -> Iterator[tuple[Arrival, Arrival]]:
         if before is not None and before.fault is None:
             yield before, one
         last[one.gateway, one.id] = one
+
+
+def unclear(arrivals: Iterable[Arrival]) -> int:
+    """Count what came again because the answer before had said neither yes nor no."""
+    last: dict[tuple[str, str], Arrival] = {}
+    count = 0
+    for one in arrivals:
+        before = last.get((one.gateway, one.id))
+        count += before is not None and before.fault not in {None, Fault.LATER, Fault.NEVER}
+        last[one.gateway, one.id] = one
+    return count
 
 
 def _some(what: str, things: Iterable[object]) -> list[str]:

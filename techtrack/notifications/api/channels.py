@@ -49,6 +49,10 @@ class ChannelSerializer(serializers.ModelSerializer):
     kind = serializers.ChoiceField(choices=transports.names())
     config = SettingsField()
     site = VisibleField(queryset=Site.objects.all(), required=False, allow_null=True)
+    nowhere: Any = serializers.CharField(
+        read_only=True,
+        help_text="Why nobody gets what is sent to it, such as that no gateway is set; empty where all is well.",
+    )
     personal = serializers.BooleanField(
         required=False,
         help_text="Leads to the caller alone, who then needs no engineer for it; decided when it is made.",
@@ -68,6 +72,7 @@ class ChannelSerializer(serializers.ModelSerializer):
             "subject_template",
             "body_template",
             "enabled",
+            "nowhere",
             "last_sent_at",
             "failing_since",
             "error",
@@ -76,7 +81,7 @@ class ChannelSerializer(serializers.ModelSerializer):
             "updated_at",
         ]
         read_only_fields = [
-            *("owner", "automatic", "last_sent_at", "failing_since", "error"),
+            *("owner", "automatic", "nowhere", "last_sent_at", "failing_since", "error"),
             *("version", "created_at", "updated_at"),
         ]
 

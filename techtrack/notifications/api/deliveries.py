@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from techtrack.core import clock
+from techtrack.core.api import idempotency
 from techtrack.core.api.fields import refuse_unknown_fields
 from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.core.api.viewsets import ReadOnlyViewSet
@@ -23,6 +24,10 @@ from techtrack.notifications.models import Delivery, DeliveryQuerySet
 class DeliverySerializer(serializers.ModelSerializer):
     """One message to one channel, and how far it has come; ``alert`` is the one it is about, if it is but one."""
 
+    reached: Any = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Of several addresses, those that have it already."
+    )
+    answer: Any = serializers.CharField(read_only=True, help_text="What the other side said when it took it.")
     alerts: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True, help_text="Every alert it is about.")
 
     class Meta:
@@ -44,6 +49,8 @@ class DeliverySerializer(serializers.ModelSerializer):
             "next_attempt_at",
             "merged_into",
             "error",
+            "reached",
+            "answer",
             "created_at",
             "sent_at",
         ]
@@ -80,6 +87,7 @@ class DeliveryViewSet(ReadOnlyViewSet):
 
     @extend_schema(operation_id="deliveries_retry", request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
+    @idempotency.keyed
     def retry(self, request: Request, id: str) -> Response:  # noqa: A002 - the router's name for it
         """Try a message again that was given up, under the same id."""
         delivery = services.retry_delivery(delivery=self.get_object(), by=request.auth, now=clock.now())  # type: ignore[arg-type]
@@ -87,6 +95,7 @@ class DeliveryViewSet(ReadOnlyViewSet):
 
     @extend_schema(operation_id="deliveries_retry_many", request=RetrySerializer, responses=RetriedSerializer)
     @action(detail=False, methods=["post"], url_path="retry")
+    @idempotency.keyed
     def retry_many(self, request: Request) -> Response:
         """Try messages again that were given up: those named, or all of a channel (10,000 at once)."""
         asked = RetrySerializer(data=request.data)

@@ -6,7 +6,7 @@ import django_filters
 
 from techtrack.core.api.filters import FilterSet, IdFilter, MomentFilter
 from techtrack.notifications.domain.grouping import EVENTS
-from techtrack.notifications.models import DeliveryState
+from techtrack.notifications.models import LETTER, DeliveryState
 
 
 class SiteFilter(FilterSet):
@@ -24,6 +24,6 @@ class DeliveryFilter(FilterSet):
     route = IdFilter(field_name="route")
     site = IdFilter(field_name="site")
     person = IdFilter(field_name="person")
-    event = django_filters.ChoiceFilter(choices=[(name, name) for name in EVENTS])
+    event = django_filters.ChoiceFilter(choices=[(name, name) for name in (*EVENTS, LETTER)])
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")

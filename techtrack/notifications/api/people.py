@@ -198,4 +198,4 @@ def _moment(text: str | None) -> datetime:
     try:
         return MomentField().run_validation(text).astimezone(UTC)  # type: ignore[no-any-return]
     except serializers.ValidationError as error:
-        raise Invalid(str(error.detail[0]), pointer="at") from error  # type: ignore[index]
+        raise Invalid(str(error.detail[0]), pointer="?at") from error  # type: ignore[index]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -21,10 +23,21 @@ def check_headers(headers: dict[str, str]) -> None:
     """Pass headers that a request can carry.
 
     Raises:
-        Invalid: a name or a value cannot stand in a request, or is not for people to set.
+        Invalid: a name or a value cannot stand in a request, is there twice, or is not for people to set.
     """
+    names = Counter(name.lower() for name in headers)
     for name, value in headers.items():
+        if names[name.lower()] > 1:
+            raise Invalid(
+                f"{name[:100]!r} is there twice: capitals make no other header", pointer=member("/config/headers", name)
+            )
         if not _NAME.fullmatch(name) or name.lower() in _OURS:
             raise Invalid(f"{name[:100]!r} is not a header that can be added", pointer=member("/config/headers", name))
         if not _VALUE.fullmatch(value):
             raise Invalid("only printable ASCII can stand in a header", pointer=member("/config/headers", name))
+
+
+def joined(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    """Return headers of people's with our own, which stand in place of any of that name, in whatever capitals."""
+    named = {name.lower() for name in ours}
+    return {name: value for name, value in theirs.items() if name.lower() not in named} | dict(ours)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from techtrack.notifications.domain.message import Facts, Message, headline, rows_of
+from techtrack.notifications.domain.message import Facts, Message, headline, in_words, rows_of, with_more
 
 # Mail programs read no style sheet, so that each element carries its own.
 _COLOURS = {"critical": "#b42318", "high": "#c4320a", "medium": "#93370d", "low": "#175cd3", "info": "#475467"}
@@ -22,8 +22,8 @@ def letter(message: Message, *, chart: str = "") -> str:
     colour = _colour(message.facts[0]) if message.facts else "#475467"
     parts = [f'<h1 style="font-size:18px;margin:0 0 12px;color:{colour}">{escape(message.subject)}</h1>']
     parts += [_table(one) for one in message.facts[:MOST_TABLES]]
-    rest = len(message.facts) - MOST_TABLES
-    parts += [f"<p>and {rest} more</p>"] if rest > 0 else []
+    rest = with_more(message.facts[MOST_TABLES:], message.more)
+    parts += [f"<p>and {sum(rest.values())} more: {escape(in_words(rest))}</p>"] if rest else []
     if not message.facts:
         parts.append(f'<pre style="white-space:pre-wrap;font:inherit">{escape(message.text)}</pre>')
     if chart:

@@ -27,6 +27,7 @@ def own(message: Message, delivery_id: str) -> dict[str, Any]:
             "text": message.text,
             "link": message.link,
             "alerts": [to_json(facts) for facts in message.facts],
+            "truncatedAlerts": message.truncated,
         },
     }
 
@@ -38,7 +39,7 @@ def alertmanager(message: Message, *, public_url: str) -> dict[str, Any]:
     return {
         "version": "4",
         "groupKey": message.group,
-        "truncatedAlerts": 0,
+        "truncatedAlerts": message.truncated,
         "status": message.status,
         "receiver": message.receiver,
         "groupLabels": _common(labels),
@@ -62,7 +63,7 @@ def _alert(facts: Facts) -> dict[str, Any]:
     }
     annotations = {
         "summary": headline(facts),
-        "description": facts.title,
+        "description": facts.description or facts.title,
         "value": quantity(facts.value, facts.unit),
         "limit": quantity(facts.limit, facts.unit),
         "data": "; ".join(facts.origin),

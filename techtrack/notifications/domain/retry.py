@@ -11,6 +11,8 @@ MOST_ATTEMPTS = 10
 LONGEST_AGE = timedelta(days=1)
 # A refusal is rarely taken back, but mail servers do answer 5xx while they are being reconfigured.
 MOST_REFUSALS = 3
+# So many attempts in a row end with their sender: by then it is rather the message that kills them than chance.
+MOST_DEATHS = 10
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
 
@@ -24,6 +26,16 @@ def next_delay(attempts: int, *, age: timedelta, retry: bool, chance: float) -> 
     if attempts >= MOST_ATTEMPTS and age >= LONGEST_AGE if retry else attempts >= MOST_REFUSALS:
         return None
     return _doubled(FIRST_DELAY, attempts, LONGEST_DELAY, chance)
+
+
+def after_death(deaths: int, *, chance: float) -> timedelta | None:
+    """Return how long a message waits whose senders died in so many attempts in a row (from 1), None to give up.
+
+    The first time it does not; then ever longer, so that what was only sent beside it goes without it.
+    """
+    if deaths >= MOST_DEATHS:
+        return None
+    return _doubled(FIRST_DELAY, deaths - 1, LONGEST_DELAY, chance) if deaths > 1 else timedelta(0)
 
 
 def pause(failures: int, *, chance: float) -> timedelta:

@@ -10,14 +10,14 @@ from django.db.models import QuerySet
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core.clock import isoformat
-from techtrack.notifications.models import Delivery, DeliveryQuerySet, DeliveryState
+from techtrack.notifications.models import LETTER, Delivery, DeliveryQuerySet, DeliveryState
 
 MOST_SHOWN = 500
 OVER = (DeliveryState.SENT, DeliveryState.MERGED)
 
 
 def summaries(ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Return deliveries as subscribers get them, by their ids."""
+    """Return deliveries as subscribers get them, by their ids; letters about accounts are shown to nobody."""
     return {delivery.pk: _summary(delivery) for delivery in _told(Delivery.objects.filter(pk__in=ids))}
 
 
@@ -32,7 +32,7 @@ def unsent_summaries(access: Access, *, site_id: int | None = None, user_id: int
 
 
 def _told(rows: DeliveryQuerySet) -> QuerySet[Delivery]:
-    return rows.defer("body", "facts")
+    return rows.exclude(event=LETTER).defer("body", "facts")
 
 
 def _summary(delivery: Delivery) -> dict[str, Any]:

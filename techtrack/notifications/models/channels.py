@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.core.auditing import Audited
+from techtrack.core.errors import TechTrackError
 from techtrack.core.models import Versioned
 from techtrack.notifications.domain.transport import Transport, build
+from techtrack.notifications.models.outbox import LETTER
 from techtrack.notifications.models.secrets import opened
 
 
@@ -35,7 +40,7 @@ class ChannelQuerySet(SiteScopedQuerySet):
         """As of any row of a site; a channel of a person is that person's alone."""
         shared = super().visible_to(access, role).filter(owner=None)
         own = Q(owner=access.user_id) if access.user_id and access.only_asset is None else Q(pk__in=[])
-        return self.filter(Q(pk__in=shared.values("pk")) | own)
+        return self.filter(Q(pk__in=shared.values("pk")) | own).exclude(kind=LETTER)
 
 
 class Channel(Versioned):
@@ -62,6 +67,10 @@ class Channel(Versioned):
     retry_at = models.DateTimeField(null=True, editable=False)
     automatic = models.BooleanField(default=False, editable=False)
 
+    audited = Audited(
+        hidden=frozenset({"config"}),
+        silent=frozenset({"last_sent_at", "failing_since", "error", "failures", "retry_at"}),
+    )
     objects = ChannelQuerySet.as_manager()
 
     class Meta:
@@ -72,6 +81,14 @@ class Channel(Versioned):
 
     def __str__(self) -> str:
         return self.name
+
+    def audit_person(self) -> int | None:
+        """Whom it leads to."""
+        return self.owner_id
+
+    def audit_personal(self) -> frozenset[str]:
+        """What a person calls the own channel is the person's; what a plant calls its own is told."""
+        return frozenset({"name"}) if self.owner_id else frozenset()
 
     @property
     def personal(self) -> bool:
@@ -85,3 +102,12 @@ class Channel(Versioned):
             Unreadable: they were encrypted with a key that is gone.
         """
         return build(self.kind, opened(self.config))
+
+    @property
+    def nowhere(self) -> str:
+        """Why nobody gets what is sent to it, such as that no gateway is set, in a sentence; empty if all is well."""
+        try:
+            transport: Any = self.transport()
+        except TechTrackError as error:
+            return error.detail
+        return str(transport.nowhere()) if hasattr(transport, "nowhere") else ""

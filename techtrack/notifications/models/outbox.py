@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.alerts.domain.condition import SEVERITIES
 
 
 class Group(models.Model):
@@ -52,6 +53,10 @@ class Notice(models.Model):
         indexes = [models.Index(fields=["group"], name="notice_untold", condition=Q(told_at=None))]
 
 
+# The event of letters about accounts, and the kind of the channel in whose line they wait.
+LETTER = "letter"
+
+
 class DeliveryState(models.TextChoices):
     """How far a message has come."""
 
@@ -60,6 +65,13 @@ class DeliveryState(models.TextChoices):
     MERGED = "merged"
     SENT = "sent"
     DEAD = "dead"
+
+
+def _place() -> models.Case:
+    """The place of a severity in the line before a channel, from 0 for the gravest."""
+    gravest_first = enumerate(reversed(SEVERITIES))
+    known = [models.When(severity=severity, then=place) for place, severity in gravest_first]
+    return models.Case(*known, default=len(SEVERITIES))
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -71,8 +83,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         if access.only_asset is not None:
             rows = self if sites is None else self.filter(site__in=sites)
             return rows.filter(alert__asset=access.only_asset)
-        if sites is None:
+        if access.allows(Role.ADMIN, None):
             return self
+        if sites is None:
+            # Letters are about people, not about sites.
+            return self.exclude(~Q(person=access.user_id or None), event=LETTER)
         own = Q(person=access.user_id) if access.user_id and access.only_site is None else Q(pk__in=[])
         return self.filter(Q(site__in=sites) | own)
 
@@ -83,6 +98,10 @@ class Delivery(models.Model):
     ``id`` is what the receiver sees as Message-ID, the same at every attempt. ``facts`` is what the message says, for
     transports that carry data (one entry for each of ``alerts``); ``alert`` and ``site`` are set where there is but
     one. One that is held waits for the end of quiet hours or for a digest, in which it is then merged.
+
+    Of a channel with several addresses, ``reached`` are those that have it: the next attempt is for the others.
+    ``answer`` is what was said when it was sent; ``deaths`` is how many attempts in a row ended without a word of
+    their sender.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -92,6 +111,8 @@ class Delivery(models.Model):
     alert = models.ForeignKey("alerts.Alert", models.CASCADE, null=True, related_name="+")
     alerts = models.ManyToManyField("alerts.Alert", related_name="+")
     severity = models.CharField(max_length=8, blank=True, default="")
+    # Computed by the database: a channel's line of ten thousand is read in its order, not sorted for each message.
+    place = models.GeneratedField(expression=_place(), output_field=models.SmallIntegerField(), db_persist=True)
     site = models.ForeignKey("accounts.Site", models.CASCADE, null=True, related_name="+")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
     event = models.CharField(max_length=24)
@@ -102,8 +123,11 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
+    deaths = models.PositiveSmallIntegerField(default=0)
+    reached = models.JSONField(default=list)
     merged_into = models.ForeignKey("self", models.CASCADE, null=True, related_name="+")
     error = models.TextField(blank=True, default="")
+    answer = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
 
@@ -114,7 +138,7 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         indexes = [
             models.Index(fields=["state", "next_attempt_at"], name="delivery_due"),
-            models.Index(fields=["channel", "state", "next_attempt_at"], name="delivery_due_of_channel"),
+            models.Index(fields=["channel", "state", "place", "next_attempt_at"], name="delivery_line_of_channel"),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from techtrack.core import sealing
 from techtrack.core.errors import Invalid, member
-from techtrack.core.sealing import seal, unseal
 
 MASK = "********"
 _HINT = re.compile(r"[a-z0-9]+://", re.IGNORECASE)
@@ -31,6 +31,15 @@ def opened(config: Mapping[str, Any]) -> dict[str, Any]:
         Unreadable: they were encrypted with another key.
     """
     return {name: _each(value, _open) for name, value in config.items()}
+
+
+def resealed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with every secret encrypted with the present key.
+
+    Raises:
+        Unreadable: one was encrypted with a key that is gone.
+    """
+    return {name: _each(value, _reseal) for name, value in config.items()}
 
 
 def shown(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,11 +98,15 @@ def _seal(text: Any) -> Any:
     if not isinstance(text, str) or not text:
         return text
     hint = _HINT.match(text)
-    return {"sealed": seal(text), "hint": hint[0] if hint else ""}
+    return {"sealed": sealing.seal(text), "hint": hint[0] if hint else ""}
 
 
 def _open(value: Any) -> Any:
-    return unseal(value["sealed"]) if _is_sealed(value) else value
+    return sealing.unseal(value["sealed"]) if _is_sealed(value) else value
+
+
+def _reseal(value: Any) -> Any:
+    return {**value, "sealed": sealing.resealed(value["sealed"])} if _is_sealed(value) else value
 
 
 def _mask(value: Any) -> Any:

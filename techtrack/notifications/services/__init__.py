@@ -1,11 +1,20 @@
 """Every write of telling people: channels, routes, rotas, wishes, notices, and the outbox of deliveries."""
 
-from techtrack.notifications.services.channels import create_channel, delete_channel, forget_person, update_channel
+from techtrack.notifications.services.channels import (
+    create_channel,
+    delete_channel,
+    forget_person,
+    reseal_channels,
+    update_channel,
+)
 from techtrack.notifications.services.enclosing import LINK_AGE, LinkGone, enclosed, read_link
+from techtrack.notifications.services.history import note_failed, note_told
 from techtrack.notifications.services.holding import put_off_held, release_held
+from techtrack.notifications.services.letters import owe_letter, send_letter
 from techtrack.notifications.services.outbox import NOTIFY_MAX_AGE, enqueue_for_alert
 from techtrack.notifications.services.recipients import AddressBook, duty
 from techtrack.notifications.services.retention import forget_old
+from techtrack.notifications.services.rights import recheck
 from techtrack.notifications.services.rotas import RotaInUse, create_rota, delete_rota, update_rota
 from techtrack.notifications.services.routes import (
     UnknownChannel,
@@ -13,20 +22,26 @@ from techtrack.notifications.services.routes import (
     UnknownRota,
     create_route,
     delete_route,
+    forget_site,
     update_route,
 )
 from techtrack.notifications.services.sending import (
     LEASE,
     LONGEST_ERROR,
+    ChannelOff,
     NotDead,
     claim_next,
+    give_up_switched_off,
     record_failure,
     record_sent,
     record_sent_and_claim,
+    record_taken,
     retry_deliveries,
     retry_delivery,
+    withdraw,
 )
-from techtrack.notifications.services.teller import put_off, sort_notices, tell_groups
+from techtrack.notifications.services.sorting import sort_notices
+from techtrack.notifications.services.teller import put_off, tell_groups
 from techtrack.notifications.services.trying import BeingTried, Outcome, try_channel
 from techtrack.notifications.services.wishes import set_preference
 
@@ -37,6 +52,7 @@ __all__ = [
     "NOTIFY_MAX_AGE",
     "AddressBook",
     "BeingTried",
+    "ChannelOff",
     "LinkGone",
     "NotDead",
     "Outcome",
@@ -56,15 +72,24 @@ __all__ = [
     "enqueue_for_alert",
     "forget_old",
     "forget_person",
+    "forget_site",
+    "give_up_switched_off",
+    "note_failed",
+    "note_told",
+    "owe_letter",
     "put_off",
     "put_off_held",
     "read_link",
+    "recheck",
     "record_failure",
     "record_sent",
     "record_sent_and_claim",
+    "record_taken",
     "release_held",
+    "reseal_channels",
     "retry_deliveries",
     "retry_delivery",
+    "send_letter",
     "set_preference",
     "sort_notices",
     "tell_groups",
@@ -72,4 +97,5 @@ __all__ = [
     "update_channel",
     "update_rota",
     "update_route",
+    "withdraw",
 ]

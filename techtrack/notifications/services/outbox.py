@@ -23,7 +23,8 @@ def enqueue_for_alert(*, alert_id: int, event: str, at: datetime, now: datetime,
     """Write one notice per route that is to tell of ``event`` (raised, returned, severity_changed) of an alert.
 
     Call it in the transaction of the cause. ``at`` and ``plant_now`` are plant time, ``now`` is wall time.
-    Rows are only added, so that the alert waits for nobody. That an alert returned is for the routes that had it;
+    Rows are only added, and who tells keeps alerts from being deleted, not from being changed: so the alert waits for
+    nobody who tells people. That an alert returned is for the routes that had it;
     of severities a route hears when one became graver than it knows.
     """
     if at < plant_now - NOTIFY_MAX_AGE:

@@ -8,12 +8,14 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from techtrack.accounts.domain.access import Access, Role
+from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import User
-from techtrack.alerts.models import Alert
 from techtrack.notifications.domain.quiet_hours import Quiet, Wishes, wanted
 from techtrack.notifications.domain.rota import Duty, StandIn, Turns, on_call
 from techtrack.notifications.models import Channel, Preference, Rota, Route
+from techtrack.notifications.queries import Known
+from techtrack.notifications.services.following import address_of, follow_account, make_automatic
+from techtrack.notifications.services.rights import may_know
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,9 @@ class Address:
     channel: Channel
     person: Person | None = None
 
-    def may_know(self, alert: Alert) -> bool:
+    def may_know(self, alert: Known) -> bool:
         """Tell whether an alert may be told here: a channel knows its site, a person the sites of the roles held."""
-        site = alert.asset.site_id
-        if self.channel.site_id not in {None, site}:
-            return False
-        return self.person is None or self.person.access.allows(Role.VIEWER, site)
+        return may_know(alert, site=self.channel.site_id, access=self.person.access if self.person else None)
 
     def wants(self, severity: str) -> bool:
         """Tell whether alerts of this severity are wanted here at all."""
@@ -52,7 +51,8 @@ class AddressBook:
         self._persons: dict[int, Person | None] = {}
         self._reached: dict[int, list[Address]] = {}
         self._shared: dict[int, list[Address]] = {}
-        self._duties: dict[int, list[int]] = {}
+        self._duties: dict[tuple[int, datetime], list[int]] = {}
+        self._named: dict[int, set[int]] = {}
 
     def of_route(self, route: Route, *, steps: int) -> dict[int, Address]:
         """Whom a route tells, by channel, with those of the first ``steps`` rows of its escalation."""
@@ -65,9 +65,19 @@ class AddressBook:
         """Whom a row of an escalation tells, by channel."""
         return self.reach(row.get("channels", []), row.get("people", []), row.get("rotas", []))
 
+    def leads(self, route: Route, channel: int, *, at: datetime) -> bool:
+        """Tell whether a route, with its whole escalation, led to a channel ``at`` a time, by who was on call then."""
+        if route.pk not in self._named:
+            self._named[route.pk] = set(self.of_route(route, steps=len(route.escalation)))
+        if channel in self._named[route.pk]:
+            return True
+        owners = [address.person.pk for address in self.of_channel(channel) if address.person]
+        rotas = {*route.rotas, *(pk for row in route.escalation for pk in row.get("rotas", []))}
+        return any(owner in self._on_call(rota, at) for owner in owners for rota in sorted(rotas))
+
     def reach(self, channels: Iterable[int], people: Iterable[int], rotas: Iterable[int]) -> dict[int, Address]:
         """The addresses of channels, people and whoever is on call, by channel."""
-        persons = [*people, *(person for pk in rotas for person in self._on_call(pk))]
+        persons = [*people, *(person for pk in rotas for person in self._on_call(pk, self._now))]
         found = [address for pk in channels for address in self.of_channel(pk)]
         found += [address for pk in persons for address in self._of_person(pk)]
         return {address.channel.pk: address for address in found}
@@ -93,17 +103,13 @@ class AddressBook:
         return found
 
     def _channels(self, pk: int) -> list[Channel]:
-        """The channels of a person; without any, one to the address of the account is made."""
+        """The channels of a person; without any, one to the address of the account is made, if it is verified."""
         channels = list(Channel.objects.filter(owner=pk).order_by("pk"))
-        email = User.objects.filter(pk=pk).values_list("email", flat=True).first()
+        email = address_of(pk)
         if not channels and email:
-            made = {"name": "E-mail", "kind": "email", "config": {"to": [email]}}
-            stamps = {"created_at": self._now, "updated_at": self._now}
-            # The unique constraint decides between two tellers.
-            channels = [Channel.objects.get_or_create(owner_id=pk, automatic=True, defaults=made | stamps)[0]]
+            channels = [make_automatic(user_id=pk, email=email, now=self._now)]
         for channel in channels:
-            if channel.automatic and email and channel.config.get("to") != [email]:
-                channel.change(expected=None, now=self._now, config={"to": [email]})
+            follow_account(channel=channel, email=email, now=self._now)
         return [channel for channel in channels if channel.enabled]
 
     def _person(self, pk: int) -> Person | None:
@@ -112,12 +118,12 @@ class AddressBook:
             self._persons[pk] = Person(pk, user.access(), wishes_of(user)) if user else None
         return self._persons[pk]
 
-    def _on_call(self, pk: int) -> list[int]:
-        if pk not in self._duties:
+    def _on_call(self, pk: int, at: datetime) -> list[int]:
+        if (pk, at) not in self._duties:
             rota = Rota.objects.filter(pk=pk).first()
-            person = duty(rota, at=self._now).person if rota else None
-            self._duties[pk] = [] if person is None else [person]
-        return self._duties[pk]
+            person = duty(rota, at=at).person if rota else None
+            self._duties[pk, at] = [] if person is None else [person]
+        return self._duties[pk, at]
 
 
 def duty(rota: Rota, *, at: datetime) -> Duty:

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from techtrack.notifications.models import Delivery, DeliveryState, Group, Notice
+from techtrack.notifications.models import LETTER, Delivery, DeliveryState, Group, Notice
 
 AT_ONCE = 500
+# Their links are dead by then; nobody needs to know whom they were about.
+LETTERS_KEPT = timedelta(days=7)
 OVER = (DeliveryState.SENT, DeliveryState.MERGED, DeliveryState.DEAD)
 
 
@@ -22,12 +24,13 @@ def forget_old(*, now: datetime) -> int:
     """
     limit = now - timedelta(days=settings.DELIVERY_DAYS)
     deliveries = Delivery.objects.filter(state__in=OVER, created_at__lt=limit).exclude(alerts__active=True)
+    letters = Delivery.objects.filter(event=LETTER, state__in=OVER, created_at__lt=now - LETTERS_KEPT)
     notices = Notice.objects.filter(told_at__lt=limit, alert__active=False)
     # A group without notices, of which nothing is to come; locked, or a notice put into it just now would go with it.
     empty = ~Exists(Notice.objects.filter(group=OuterRef("pk")))
     groups = Group.objects.filter(empty, due_at=None).select_for_update(skip_locked=True)
     count = 0
-    kinds: tuple[QuerySet[Any], ...] = (deliveries, notices, groups)
+    kinds: tuple[QuerySet[Any], ...] = (deliveries, letters, notices, groups)
     for rows in kinds:
         with transaction.atomic():
             pks: list[Any] = list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])

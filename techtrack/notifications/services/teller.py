@@ -1,4 +1,4 @@
-"""Turns notices into messages: puts them into groups, and tells each group that is due to whom it concerns."""
+"""Turns notices into messages: tells each group that is due to whom it concerns."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from techtrack.alerts.models import Alert
 from techtrack.core import events
 from techtrack.notifications import queries
-from techtrack.notifications.domain.escalation import after_of
 from techtrack.notifications.domain.grouping import (
     ESCALATED,
     GRAVER,
     RAISED,
     REPEATED,
     RETURNED,
-    Course,
-    Timing,
-    graver,
     gravest,
-    news_due,
     next_due,
     repeat_due,
     steps_due,
@@ -31,51 +26,16 @@ from techtrack.notifications.domain.grouping import (
 from techtrack.notifications.domain.quiet_hours import held_until
 from techtrack.notifications.events import DeliveriesQueued
 from techtrack.notifications.models import Delivery, DeliveryState, Group, Notice, Route
-from techtrack.notifications.services.composing import message_to
+from techtrack.notifications.queries import Known
+from techtrack.notifications.services.composing import Draft, link, messages_of
+from techtrack.notifications.services.history import note_broken, note_nobody
+from techtrack.notifications.services.keeping import keep_alerts_of, keep_channels, keep_routes
 from techtrack.notifications.services.recipients import Address, AddressBook
 from techtrack.notifications.services.sending import announce_all
+from techtrack.notifications.services.sorting import course_of, end_round, timing_of
 
-# While they are sorted, others who write wait.
-MOST_NOTICES = 25
 # How long a group is put off that cannot be told; others go on.
 PUT_OFF = timedelta(minutes=1)
-
-
-@transaction.atomic
-def sort_notices() -> int:
-    """Put new notices into their groups and say when those are due; return how many there were (MOST_NOTICES)."""
-    rows = Notice.objects.select_for_update(skip_locked=True, of=("self",)).filter(group=None, told_at=None)
-    found = list(rows.order_by("pk")[:MOST_NOTICES])
-    news: dict[tuple[int, str], list[Notice]] = defaultdict(list)
-    for notice in found:
-        news[notice.route_id, notice.key].append(notice)
-    routes = Route.objects.in_bulk({route for route, _ in news})
-    # In one order, so that two who sort do not wait for each other in a circle.
-    for (route, key), some in sorted(news.items()):
-        if route in routes:
-            _put(routes[route], key, some)
-        else:
-            # The route was deleted while the alert was written.
-            Notice.objects.filter(pk__in=[notice.pk for notice in some]).delete()
-    return len(found)
-
-
-def _put(route: Route, key: str, news: Sequence[Notice]) -> None:
-    group, made = Group.objects.get_or_create(route=route, key=key)
-    if not made:
-        group = Group.objects.select_for_update().get(pk=group.pk)
-    raised = {notice.alert_id for notice in news if notice.event == RAISED}
-    if raised and not made and not queries.standing([group]).get(group.pk, set()) - raised:
-        # Nobody waits any more for what it was about: a new round begins.
-        _end_round(group)
-    worst = gravest(notice.severity for notice in news)
-    urgent = not group.severity or graver(worst, group.severity)
-    firing = any(notice.event != RETURNED for notice in news)
-    since = min(notice.created_at for notice in news)
-    due = news_due(_timing(route), _course(group), now=since, urgent=urgent and firing)
-    group.due_at = min(due, group.due_at or due)
-    group.save()
-    Notice.objects.filter(pk__in=[notice.pk for notice in news]).update(group=group)
 
 
 @transaction.atomic
@@ -87,20 +47,23 @@ def tell_groups(*, pks: Sequence[int], now: datetime) -> int:
     """
     rows = Group.objects.select_for_update(skip_locked=True, of=("self",)).select_related("route")
     groups = list(rows.filter(pk__in=pks, due_at__lte=now).order_by("pk"))
-    queries.hold_alerts(groups)
+    kept = keep_routes(group.route_id for group in groups)
+    groups = [group for group in groups if group.route_id in kept]
+    keep_alerts_of(groups)
     page = _Page(groups, now)
     for group in groups:
         page.tell(group)
-    written = _write(page.parcels, page.alerts, now)
-    # Whoever deletes a person or channel named here waits for the live events: so wait for that one before them.
-    if connection.vendor == "postgresql":
-        connection.check_constraints()
+    written = _write(page.parcels, page.known, now)
+    for told_nobody in page.nobody:
+        note_nobody(told_nobody.alerts, told_nobody.route, row=told_nobody.row, now=now)
     announce_all(written)
     return len(written)
 
 
-def put_off(*, pk: int, now: datetime) -> None:
-    """Look at a group that cannot be told again later."""
+@transaction.atomic
+def put_off(*, pk: int, error: str, now: datetime) -> None:
+    """Look later at a group that cannot be told, and say in the history of its alerts that it was not."""
+    note_broken(pk, error, now=now)
     Group.objects.filter(pk=pk, due_at__lte=now).update(due_at=now + PUT_OFF)
 
 
@@ -113,89 +76,138 @@ class _Parcel:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
+class _News(NamedTuple):
+    """What happened to an alert, of a notice; a group may have thousands."""
+
+    alert_id: int
+    event: str
+    created_at: datetime
+
+
+class _Nobody(NamedTuple):
+    """Alerts that a route, or a row of its escalation (from 1), was to tell, and there was nobody."""
+
+    alerts: Sequence[int]
+    route: Route
+    row: int | None
+
+
 class _Page:
     """The groups that are told in one transaction, with all that is to be known for that."""
 
     def __init__(self, groups: Sequence[Group], now: datetime) -> None:
         self.parcels: list[_Parcel] = []
+        self.nobody: list[_Nobody] = []
         self._now = now
         self._book = AddressBook(now)
-        self._news: dict[int, list[Notice]] = defaultdict(list)
-        for notice in Notice.objects.filter(group__in=groups, told_at=None).order_by("pk"):
-            self._news[notice.group_id or 0].append(notice)
+        self._news: dict[int | None, list[_News]] = defaultdict(list)
+        untold = Notice.objects.filter(group__in=groups, told_at=None).order_by("pk")
+        for group, alert, event, at in untold.values_list("group", "alert", "event", "created_at").iterator():
+            self._news[group].append(_News(alert, event, at))
         self._standing = queries.standing(groups)
-        fresh = {notice.alert_id for notices in self._news.values() for notice in notices}
-        self.alerts = queries.alerts_to_tell(fresh.union(*self._standing.values()))
-        self._heard = queries.heard(notice for notices in self._news.values() for notice in notices)
-        self._told = queries.told_of(fresh, {group.route_id for group in groups})
+        fresh = {news.alert_id for some in self._news.values() for news in some}
+        self.known = queries.known(fresh.union(*self._standing.values()))
+        since = {(news.alert_id, group.route_id): news.created_at for group in groups for news in self._news[group.pk]}
+        self._heard = queries.heard(since)
+        self._told = queries.told_of(
+            news.alert_id for some in self._news.values() for news in some if news.event == RETURNED
+        )
 
     def tell(self, group: Group) -> None:
         """Make the parcels of a group and write down how far it has come."""
-        news, route = self._news[group.pk], group.route
-        if route.enabled:
-            self._pack(group, route, news)
+        if group.route.enabled:
+            self._pack(group, group.route, self._news[group.pk])
         else:
-            _end_round(group)
+            end_round(group)
             group.due_at = None
         group.save()
-        Notice.objects.filter(pk__in=[notice.pk for notice in news]).update(told_at=self._now)
+        # None is added meanwhile: the group is locked.
+        Notice.objects.filter(group=group, told_at=None).update(told_at=self._now)
 
-    def _pack(self, group: Group, route: Route, news: Sequence[Notice]) -> None:
-        timing, course, now = _timing(route), _course(group), self._now
+    def _pack(self, group: Group, route: Route, news: Sequence[_News]) -> None:
+        timing, course, now = timing_of(route), course_of(group), self._now
         reasons = self._reasons(route, news)
         fired = {pk for pk, reason in reasons.items() if reason != RETURNED}
-        waiting = {pk for pk in fired if _waits(self.alerts[pk])}
-        standing = self._standing.get(group.pk, set()) | waiting
-        step = steps_due(timing, course, now=now) if standing else course.step
+        standing = self._standing.get(group.pk, set()) | {pk for pk in fired if self.known[pk].waits}
         repeat = repeat_due(timing, course) if standing else None
         again = repeat is not None and repeat <= now
         parcels: dict[int, _Parcel] = {}
         told = self._book.of_route(route, steps=course.step)
         if again:
             self._add(parcels, group, told, dict.fromkeys(standing, REPEATED))
-        for row in route.escalation[course.step : step]:
-            self._add(parcels, group, self._book.of_row(row), dict.fromkeys(standing, ESCALATED))
+        step = course.step
+        if standing:
+            step = self._escalate(parcels, group, steps_due(timing, course, now=now), standing)
         self._add(parcels, group, told, {pk: reasons[pk] for pk in fired})
-        raised = {notice.alert_id for notice in news if notice.event != RETURNED}
+        if fired and not any(one.may_know(self.known[pk]) for one in told.values() for pk in fired):
+            self.nobody.append(_Nobody(sorted(fired), route, None))
+        raised = {one.alert_id for one in news if one.event != RETURNED}
         self._add_returned(parcels, group, told, {pk: pk in raised for pk in reasons.keys() - fired})
         self.parcels += parcels.values()
         # Also where there was nobody to tell: it is not due again at once.
         if fired or parcels or again:
             group.opened_at, group.told_at = group.opened_at or now, now
-            group.severity = gravest([group.severity or "info", *(self.alerts[pk].severity for pk in fired)])
+            group.severity = gravest({group.severity or "info", *(self.known[pk].severity for pk in fired)})
         group.step = step
         if not standing:
-            _end_round(group)
-        group.due_at = next_due(timing, _course(group)) if standing else None
+            end_round(group)
+        group.due_at = next_due(timing, course_of(group)) if standing else None
 
-    def _reasons(self, route: Route, news: Sequence[Notice]) -> dict[int, str]:
+    def _escalate(self, parcels: dict[int, _Parcel], group: Group, due: int, standing: set[int]) -> int:
+        """Tell the rows of the escalation up to the one that is ``due``; return how many are told by then.
+
+        A row that reaches nobody is no help: that is said, and the next one is told at once.
+        """
+        route, step = group.route, group.step
+        while step < min(due, len(route.escalation)):
+            reached = self._add(
+                parcels, group, self._book.of_row(route.escalation[step]), dict.fromkeys(standing, ESCALATED)
+            )
+            step += 1
+            if not reached:
+                self.nobody.append(_Nobody(sorted(standing), route, step))
+                due = max(due, step + 1)
+        return step
+
+    def _reasons(self, route: Route, news: Sequence[_News]) -> dict[int, str]:
         """By alert, the last that happened; what was hidden meanwhile is not told, nor what is gone."""
         last: dict[int, str] = {}
-        for notice in news:
-            if notice.event != RETURNED or route.tell_returned:
-                last[notice.alert_id] = notice.event
-        seen = {pk: reason for pk, reason in last.items() if pk in self.alerts}
-        return {pk: reason for pk, reason in seen.items() if reason == RETURNED or not self.alerts[pk].hidden}
+        for one in news:
+            if one.event != RETURNED or route.tell_returned:
+                last[one.alert_id] = one.event
+        seen = {pk: reason for pk, reason in last.items() if pk in self.known}
+        return {pk: reason for pk, reason in seen.items() if reason == RETURNED or not self.known[pk].hidden}
 
     def _add_returned(
         self, parcels: dict[int, _Parcel], group: Group, told: Mapping[int, Address], returned: Mapping[int, bool]
     ) -> None:
         """Tell that alerts returned to those who knew of them; to all, where they learn of both at once (True)."""
         for pk, is_new in sorted(returned.items()):
-            knowing = self._told.get((pk, group.route_id), set())
-            addresses = {channel: one for channel in sorted(knowing) for one in self._book.of_channel(channel)}
-            self._add(parcels, group, told if is_new and not knowing else addresses, {pk: RETURNED})
+            own, others = self._knowing(group.route, pk)
+            addresses = {channel: one for channel in sorted(own | others) for one in self._book.of_channel(channel)}
+            self._add(parcels, group, {**told, **addresses} if is_new and not own else addresses, {pk: RETURNED})
+
+    def _knowing(self, route: Route, pk: int) -> tuple[set[int], set[int]]:
+        """The channels that a route has told of an alert, and those that it left out as other routes had told them."""
+        told = self._told.get(pk, {})
+        own = {channel for channel, by in told.items() if route.pk in by}
+        rest = ((channel, at) for channel, by in told.items() if channel not in own for at in by.values())
+        return own, {channel for channel, at in rest if self._book.leads(route, channel, at=at)}
 
     def _add(
         self, parcels: dict[int, _Parcel], group: Group, addresses: Mapping[int, Address], reasons: Mapping[int, str]
-    ) -> None:
+    ) -> bool:
+        """Put what each address may know and wants into its parcel; tell whether there was anything."""
+        added = False
         for channel, address in addresses.items():
             wanted = {pk: why for pk, why in reasons.items() if self._is_for(address, pk, why, group.route_id)}
             if wanted:
                 parcels.setdefault(channel, _Parcel(group, address)).reasons.update(wanted)
+                added = True
+        return added
 
     def _is_for(self, address: Address, pk: int, reason: str, route: int) -> bool:
-        alert = self.alerts.get(pk)
+        alert = self.known.get(pk)
         if alert is None or not address.may_know(alert):
             return False
         # However many routes lead to a channel, it is told once of what happened.
@@ -205,54 +217,37 @@ class _Page:
         return reason == RETURNED or address.wants(alert.severity)
 
 
-def _waits(alert: Alert) -> bool:
-    return alert.active and alert.acknowledged_at is None and not alert.hidden
-
-
-def _write(parcels: Iterable[_Parcel], known: Mapping[int, Alert], now: datetime) -> list[Delivery]:
+def _write(parcels: Iterable[_Parcel], known: Mapping[int, Known], now: datetime) -> list[Delivery]:
     """Write one delivery for each parcel, and which alerts it is about."""
-    rows, links = [], []
-    through = Delivery.alerts.through
+    drafts, sent = [], []
     said: dict[int, set[int]] = defaultdict(set)
+    parcels = list(parcels)
+    kept = keep_channels(parcel.address.channel.pk for parcel in parcels)
     for parcel in parcels:
-        channel = parcel.address.channel.pk
-        # However many routes lead to a channel, it is told once.
-        alerts = [known[pk] for pk in parcel.reasons if pk not in said[channel]]
-        said[channel].update(parcel.reasons)
-        if not alerts:
+        channel = parcel.address.channel
+        if channel.pk not in kept:
             continue
-        row = _delivery(parcel.address, alerts, parcel.reasons, now)
+        # However many routes lead to a channel, it is told once.
+        alerts = [known[pk] for pk in parcel.reasons if pk not in said[channel.pk]]
+        said[channel.pk].update(parcel.reasons)
+        if alerts:
+            drafts.append(Draft(channel, alerts, parcel.reasons))
+            sent.append(parcel)
+    rows = messages_of(drafts, now=now)
+    for row, parcel in zip(rows, sent, strict=True):
         row.group, row.route = parcel.group, parcel.group.route
-        rows.append(row)
-        links += [through(delivery_id=row.pk, alert_id=alert.pk) for alert in alerts]
+        _hold(row, parcel.address, now)
     Delivery.objects.bulk_create(rows)
-    through.objects.bulk_create(links)
+    for row, draft in zip(rows, drafts, strict=True):
+        link(row, draft.alerts)
     if rows:
         events.publish(DeliveriesQueued(count=len(rows)))
     return rows
 
 
-def _delivery(address: Address, alerts: Sequence[Alert], reasons: Mapping[int, str], now: datetime) -> Delivery:
-    """Make the message of some alerts to an address: now, or held until the person wants it."""
-    row = message_to(address.channel, alerts, reasons, now=now)
+def _hold(row: Delivery, address: Address, now: datetime) -> None:
+    """Let a message to a person wait until the person wants it."""
     if address.person:
         row.person_id = address.person.pk
         until = held_until(address.person.wishes, row.severity, now)
         row.state, row.next_attempt_at = (DeliveryState.HELD, until) if until else (row.state, now)
-    return row
-
-
-def _timing(route: Route) -> Timing:
-    after = after_of(route.escalation)
-    # An alert that shares messages with none is told of at once, whatever was told of it before.
-    interval = route.group_interval if route.group_by else timedelta(0)
-    return Timing(route.group_wait, interval, route.repeat_every, after)
-
-
-def _course(group: Group) -> Course:
-    return Course(group.opened_at, group.told_at, group.step)
-
-
-def _end_round(group: Group) -> None:
-    group.opened_at = group.told_at = None
-    group.severity, group.step = "", 0

@@ -10,16 +10,14 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Coalesce
 
 from techtrack.accounts.domain.access import Access
-from techtrack.core import events
+from techtrack.accounts.services import spend
 from techtrack.core.errors import TechTrackError, Unavailable
 from techtrack.notifications.domain.message import Message
-from techtrack.notifications.events import DeliveriesQueued
 from techtrack.notifications.models import Channel
 from techtrack.notifications.services.channels import authorise
+from techtrack.notifications.services.sending import LONGEST_ERROR, free
 
 _log = logging.getLogger(__name__)
 # Each holds a thread of the server until the other side has answered.
@@ -47,8 +45,10 @@ def try_channel(*, channel: Channel, by: Access, now: datetime) -> Outcome:
 
     Raises:
         BeingTried: try again when the one before has ended.
+        TooMany: the caller tests too often.
     """
     authorise(by, site=channel.site, owner=channel.owner_id)
+    spend("tests", by.principal, now=now)
     with _lock:
         if channel.pk in _trying or len(_trying) >= MOST_AT_ONCE:
             raise BeingTried("a test of it, or of several other channels, is under way")
@@ -84,10 +84,17 @@ def _send(channel: Channel, by: Access, now: datetime) -> Outcome:
 
 @transaction.atomic
 def _note(channel: Channel, outcome: Outcome, now: datetime) -> None:
-    rows = Channel.objects.filter(pk=channel.pk)
-    if not outcome.sent:
-        rows.update(failing_since=Coalesce("failing_since", Value(now)), error=outcome.detail[:1000])
+    rows = Channel.objects.select_for_update(no_key=True).filter(pk=channel.pk)
+    found = rows.first()
+    if found is None:
         return
-    rows.update(last_sent_at=now, failing_since=None, error="", failures=0, retry_at=None)
-    # What waited for the channel to work again goes at once.
-    events.publish(DeliveriesQueued(count=0))
+    if outcome.sent:
+        rows.update(last_sent_at=now)
+        # What waited for the channel to work again goes at once.
+        free(channel=found, now=now)
+        return
+    works = found.last_sent_at is not None and found.failing_since is None
+    # What works otherwise is not failing for a test; with its next message the sentence goes, too.
+    found.failing_since = None if works else found.failing_since or now
+    found.error = f"{'a test failed: ' if works else ''}{outcome.detail}"[:LONGEST_ERROR]
+    found.save(update_fields=["error", "failing_since"])

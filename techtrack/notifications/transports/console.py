@@ -10,6 +10,7 @@ from techtrack.notifications.domain.message import Message
 from techtrack.notifications.domain.sms import fit
 from techtrack.notifications.domain.transport import transports
 
+NOWHERE = "There is no gateway behind this channel: messages are written to the log of the process that sends."
 _log = logging.getLogger(__name__)
 
 
@@ -24,4 +25,8 @@ class Console:
         """Write it to the log."""
         text = fit(message.short, link=message.link) if self.form == "sms" else message.text
         _log.warning("message %s, to nobody but this log: %s\n%s", delivery_id, message.subject, text)
-        return "There is no gateway behind this channel: it was written to the log of the process that sends."
+        return NOWHERE
+
+    def nowhere(self) -> str:
+        """Why nobody gets what is sent."""
+        return NOWHERE

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -22,7 +21,9 @@ from techtrack.core import outgoing
 from techtrack.core.errors import Invalid
 from techtrack.notifications.domain.letter import letter
 from techtrack.notifications.domain.message import Message
-from techtrack.notifications.domain.transport import NotDelivered, transports
+from techtrack.notifications.domain.transport import ALL_HAVE_IT, NotDelivered, transports
+from techtrack.notifications.transports import keeping
+from techtrack.notifications.transports.http import without
 
 # The WHATWG's definition (HTML, "valid e-mail address"): what a browser's own field accepts, hosts of an
 # intranet without a dot included.
@@ -32,6 +33,8 @@ LONGEST_ADDRESS = 254
 REFUSED = 500
 # Waits of EMAIL_TIMEOUT for one message in all, connecting included. The lease of a delivery is longer.
 MOST_WAITS = 3
+# A connection takes so many: some servers end one that wants more.
+MOST_MAILS = 100
 MOST_REPLIES = 256 * 1024
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 CONSOLE = "django.core.mail.backends.console.EmailBackend"
@@ -41,7 +44,10 @@ CHART = "chart@techtrack"
 @transports.register("email")
 @dataclass(frozen=True, slots=True)
 class Email:
-    """One message to all addresses of ``to``, which see each other; delivered once the server takes every one."""
+    """One message to all addresses of ``to``, which see each other; delivered once the server takes every one.
+
+    Where it refuses some the others have it, and the next attempt is for those that have not.
+    """
 
     to: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
 
@@ -50,17 +56,25 @@ class Email:
             if len(address) > LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
                 raise Invalid(f"{address[:80]!r} is not an e-mail address", pointer=f"/config/to/{index}")
 
+    def nowhere(self) -> str:
+        """Why nobody gets what is sent, where that is so."""
+        if settings.EMAIL_BACKEND == SMTP:
+            return ""
+        return f"No mail server is set (EMAIL_URL): messages are written {_aside()}, and nobody gets them."
+
     def send(self, message: Message, delivery_id: str) -> str:
         """Send it; a server that answers 5xx has refused, anything else is worth waiting for."""
+        left = [address for address in self.to if address not in message.reached]
+        if not left:
+            return ALL_HAVE_IT
         if settings.EMAIL_BACKEND != SMTP:
-            return _elsewhere(message, delivery_id, self.to)
+            return _elsewhere(message, delivery_id, left)
         seconds = MOST_WAITS * settings.EMAIL_TIMEOUT
         with outgoing.Call(seconds) as call:
             try:
-                return _hand_over(call, written(message, delivery_id, self.to).as_bytes(), self.to)
+                return _hand_over(call, written(message, delivery_id, self.to).as_bytes(), left)
             except smtplib.SMTPRecipientsRefused as error:
-                codes = [code for code, _ in error.recipients.values()]
-                raise NotDelivered(f"addresses were refused: {_refusals(error)}", retry=min(codes) < REFUSED) from error
+                raise _refused(error, self.to) from error
             except smtplib.SMTPAuthenticationError as error:
                 # The message is not at fault: it waits for the one who mends the setting.
                 raise NotDelivered(f"the mail server refused name or password: {_words(error)}", retry=True) from error
@@ -69,6 +83,12 @@ class Email:
             except (smtplib.SMTPException, OSError) as error:
                 told = f"no answer within {seconds:g} s" if call.late else outgoing.told(error)
                 raise NotDelivered(f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}: {told}", retry=True) from error
+
+
+def _aside() -> str:
+    """Where messages go without a mail server."""
+    backend = settings.EMAIL_BACKEND
+    return "to the console" if backend == CONSOLE else f"by {backend.rpartition('.')[0]}"
 
 
 def written(message: Message, delivery_id: str, to: list[str]) -> EmailMessage:
@@ -102,13 +122,28 @@ def _text(message: Message) -> str:
 
 
 class _Server(smtplib.SMTP):
-    """SMTP over a watched connection, whose replies have a bound."""
+    """SMTP over a watched connection, whose replies have a bound, for one message after the other."""
 
     def __init__(self, call: outgoing.Call) -> None:
         super().__init__(local_hostname=str(DNS_NAME))
         self._call = call
         # The name that TLS verifies.
         self._host = settings.EMAIL_HOST
+        self.mails = 0
+
+    def go_on(self, call: outgoing.Call) -> None:
+        """Speak of the next message, within a deadline of its own."""
+        assert self.sock is not None  # noqa: S101 - it is connected
+        self._call = call
+        call.watch(self.sock)
+        if isinstance(self.file, _Bounded):
+            self.file.renew()
+
+    def leave(self) -> None:
+        """Say good-bye: how a server answers that changes nothing, and nobody waits for it."""
+        with suppress(smtplib.SMTPException, OSError):
+            self.putcmd("quit")
+        self.close()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # smtplib's own hook
         # The operator has named the server, so it may be anywhere.
@@ -129,6 +164,10 @@ class _Bounded:
         self._file = file
         self._left = MOST_REPLIES
 
+    def renew(self) -> None:
+        """Let it say as much again."""
+        self._left = MOST_REPLIES
+
     def readline(self, most: int) -> bytes:
         line: bytes = self._file.readline(most)
         self._left -= len(line)
@@ -140,37 +179,75 @@ class _Bounded:
         self._file.close()
 
 
-@contextmanager
-def _connected(call: outgoing.Call) -> Iterator[_Server]:
+def _connected(call: outgoing.Call) -> _Server:
     server = _Server(call)
     try:
-        code, said = server.connect(settings.EMAIL_HOST, settings.EMAIL_PORT)
-        if code != 220:  # noqa: PLR2004 - RFC 5321, 3.1
-            raise smtplib.SMTPConnectError(code, said)
-        if settings.EMAIL_USE_TLS:
-            server.starttls(context=outgoing.tls())
-        if settings.EMAIL_HOST_USER:
-            server.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
-        yield server
-    finally:
+        _greet(server)
+    except BaseException:
         server.close()
+        raise
+    return server
+
+
+def _greet(server: _Server) -> None:
+    code, said = server.connect(settings.EMAIL_HOST, settings.EMAIL_PORT)
+    if code != 220:  # noqa: PLR2004 - RFC 5321, 3.1
+        raise smtplib.SMTPConnectError(code, said)
+    if settings.EMAIL_USE_TLS:
+        server.starttls(context=outgoing.tls())
+    if settings.EMAIL_HOST_USER:
+        server.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
+    server.ehlo_or_helo_if_needed()
 
 
 def _hand_over(call: outgoing.Call, mail: bytes, to: list[str]) -> str:
-    with _connected(call) as server:
-        server.ehlo_or_helo_if_needed()
-        _expect(server.mail(parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
-        refused = {address: answer for address in to if (answer := server.rcpt(address))[0] not in {250, 251}}
-        if len(refused) == len(to):
-            raise smtplib.SMTPRecipientsRefused(refused)
-        said = _expect(server.data(mail))
-        if refused:
-            # The others have it; it is not delivered before everybody has.
-            raise smtplib.SMTPRecipientsRefused(refused)
-        with suppress(smtplib.SMTPException, OSError):
-            # Taken is taken: how a server says good-bye changes nothing, and nobody waits for it.
-            server.putcmd("quit")
-        return f"The mail server took it: {said}"
+    """Hand a message over; the connection waits for the next one of the run, if there is any."""
+    server = _begun(call)
+    try:
+        said = _told(server, mail, to)
+    except BaseException:
+        # Whatever it is about to say belongs to this message, not to the next.
+        server.close()
+        raise
+    server.mails += 1
+    if server.mails < MOST_MAILS:
+        keeping.keep(server)
+    else:
+        server.leave()
+    return said
+
+
+def _begun(call: outgoing.Call) -> _Server:
+    """A connection on which a message is begun: the one before it, where the server still listens, or a new one."""
+    kept: _Server | None = keeping.take()
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    if kept is not None:
+        try:
+            kept.go_on(call)
+            _expect(kept.mail(sender))
+        except (smtplib.SMTPException, OSError):
+            # It has hung up, or has enough of this connection; nothing was said of the message yet.
+            kept.close()
+        else:
+            return kept
+    server = _connected(call)
+    try:
+        _expect(server.mail(sender))
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _told(server: _Server, mail: bytes, to: list[str]) -> str:
+    refused = {address: answer for address in to if (answer := server.rcpt(address))[0] not in {250, 251}}
+    if len(refused) == len(to):
+        raise smtplib.SMTPRecipientsRefused(refused)
+    said = _expect(server.data(mail))
+    if refused:
+        # The others have it; it is not delivered before everybody has.
+        raise smtplib.SMTPRecipientsRefused(refused)
+    return f"The mail server took it: {said}"
 
 
 def _expect(answer: tuple[int, bytes]) -> str:
@@ -180,14 +257,17 @@ def _expect(answer: tuple[int, bytes]) -> str:
     return f"{code} {said.decode(errors='replace')}"[:200]
 
 
-def _refusals(error: smtplib.SMTPRecipientsRefused) -> str:
-    told = (f"{address} ({code} {said.decode(errors='replace')})" for address, (code, said) in error.recipients.items())
-    return "; ".join(told)[:500]
+def _refused(error: smtplib.SMTPRecipientsRefused, to: list[str]) -> NotDelivered:
+    answers = error.recipients
+    told = "; ".join(f"{name} ({code} {said.decode(errors='replace')})" for name, (code, said) in answers.items())
+    retry = any(code < REFUSED for code, _ in answers.values())
+    return NotDelivered(f"addresses were refused: {told[:500]}", retry=retry, reached=set(to) - answers.keys())
 
 
 def _words(error: smtplib.SMTPResponseException) -> str:
     said = error.smtp_error
-    return f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"[:500]
+    words = f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+    return without([settings.EMAIL_HOST_PASSWORD or ""], words)[:500]
 
 
 # -- Without a mail server -----------------------------------------------------------------------------------------
@@ -204,5 +284,4 @@ def _elsewhere(message: Message, delivery_id: str, to: list[str]) -> str:
         connection=get_connection(),
     )
     mail.send()
-    where = "to the console" if settings.EMAIL_BACKEND == CONSOLE else f"by {settings.EMAIL_BACKEND.rpartition('.')[0]}"
-    return f"No mail server is set (EMAIL_URL): it was written {where}."
+    return f"No mail server is set (EMAIL_URL): it was written {_aside()}."

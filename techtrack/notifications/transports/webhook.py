@@ -14,7 +14,7 @@ from standardwebhooks import Webhook as Signer
 from techtrack.core import clock
 from techtrack.core.destinations import LONGEST_URL, read_url
 from techtrack.core.errors import Invalid
-from techtrack.notifications.domain.headers import Headers, check_headers
+from techtrack.notifications.domain.headers import Headers, check_headers, joined
 from techtrack.notifications.domain.message import Message
 from techtrack.notifications.domain.payload import alertmanager, own
 from techtrack.notifications.domain.transport import transports
@@ -57,7 +57,7 @@ class Webhook:
         else:
             content = own(message, delivery_id)
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        headers = {**self.headers, "Content-Type": "application/json", **self._signed(delivery_id, body)}
+        headers = joined(self.headers, {"Content-Type": "application/json"} | self._signed(delivery_id, body))
         secrets = [self.secret, *self.headers.values()]
         return post("POST", self.url, headers=headers, body=body.encode(), secrets=secrets)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -16,7 +14,9 @@ from techtrack.core import clock
 from techtrack.notifications import jobs, services
 from techtrack.notifications.models import Channel, Delivery, Route
 from tests import factories
+from tests.integration.notifications.day import Day
 from tests.mail import MailServer
+from tests.plugins import post
 from tests.plugins.platform import free_port
 
 
@@ -90,11 +90,19 @@ def send() -> Callable[[], bool]:
     return run
 
 
-class Mailbox:
-    """What a mail server got: the messages, parsed, in order."""
+@pytest.fixture
+def day(db: None) -> Day:
+    """The day of what is told."""
+    return Day()
 
-    def __init__(self) -> None:
-        self.messages: list[EmailMessage] = []
+
+class Mailbox(post.Mailbox):
+    """One that may refuse messages, or addresses, with an answer of the test's own."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        # To whom each message went.
+        self.envelopes: list[list[str]] = []
         self.refuse = ""
         self.refuse_to: dict[str, str] = {}
 
@@ -104,11 +112,11 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
         if self.refuse:
             return self.refuse
-        self.messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
-        return "250 OK"
+        self.envelopes.append(list(envelope.rcpt_tos))
+        return await super().handle_DATA(server, session, envelope)
 
 
 @pytest.fixture
@@ -124,7 +132,7 @@ def mail_port(settings: Any) -> int:
 @pytest.fixture
 def mailbox(mail_port: int) -> Iterator[Mailbox]:
     """A real mail server on that port."""
-    box = Mailbox()
+    box = Mailbox(mail_port)
     server = MailServer(box, mail_port)
     server.start()
     yield box

@@ -56,6 +56,7 @@ class Http:
     def __init__(self, *answers: bytes) -> None:
         self.answers = list(answers)
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.names: list[str] = []
 
     def __call__(self, sock: socket.socket) -> None:
         file = sock.makefile("rb")
@@ -63,6 +64,7 @@ class Http:
         headers: dict[str, str] = {}
         while (header := file.readline().decode().strip()) != "":
             name, _, value = header.partition(":")
+            self.names.append(name.strip().lower())
             headers[name.strip().lower()] = value.strip()
         body = file.read(int(headers.get("content-length", "0")))
         self.requests.append((line, headers, body))

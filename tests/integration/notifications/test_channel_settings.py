@@ -11,8 +11,10 @@ from django.db import connection
 
 from techtrack.core import clock
 from techtrack.core.sealing import Unreadable
+from techtrack.notifications import jobs, services
 from techtrack.notifications.models import Channel
 from techtrack.notifications.services import trying
+from tests import factories
 from tests.integration.notifications.gateways import Http, Smtp, answer, serving
 
 CHANNELS = "/api/channels/"
@@ -148,6 +150,29 @@ class TestSecrets:
         assert client.patch(url, {"config": {"body": "alertmanager"}}, format="json").status_code == 200
         settings.SECRET_KEY_FALLBACKS = []
         assert Channel.objects.get().transport().secret == KEY
+
+    def test_are_sealed_anew_with_the_present_key(self, make, settings, caplog):
+        for kind, config in (("webhook", WEBHOOK), ("sms_gateway", GATEWAY), ("apprise", APPRISE)):
+            make(kind, config)
+        before = {channel.pk: channel.transport() for channel in Channel.objects.all()}
+        assert services.reseal_channels() == 0
+        old, settings.SECRET_KEY = settings.SECRET_KEY, "another key, which is long enough for it"
+        settings.SECRET_KEY_FALLBACKS = [old]
+        jobs.forget_old()
+        assert "the secrets of 3 channels were sealed with an older key" in caplog.text
+        assert services.reseal_channels() == 0
+        settings.SECRET_KEY_FALLBACKS = []
+        assert {channel.pk: channel.transport() for channel in Channel.objects.all()} == before
+
+    def test_that_no_key_opens_stop_none_of_the_others(self, client, make, settings):
+        old = settings.SECRET_KEY
+        settings.SECRET_KEY = "a key that is gone, long enough for it"
+        lost = make("webhook", WEBHOOK).json()["id"]
+        settings.SECRET_KEY = old
+        make("apprise", APPRISE)
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, which is long enough for it", [old]
+        assert services.reseal_channels() == 1
+        assert "give the secret again" in client.get(f"{CHANNELS}{lost}/").json()["nowhere"]
 
 
 class TestAddresses:
@@ -290,6 +315,26 @@ class TestTrial:
         assert reply.json()["sent"] is True
         assert "There is no gateway behind this channel" in reply.json()["detail"]
 
+    def test_of_an_sms_channel_without_a_gateway_says_so_and_can_be_used_at_once(self, client, make, caplog):
+        made = make("sms_gateway", {"to": ["+4915112345678"]})
+        said = "No SMS gateway is set (url): texts are written to the log of what sends them, and nobody gets them."
+        assert (made.status_code, made.json()["nowhere"]) == (201, said)
+        assert self.run(client, made).json() == {"sent": True, "detail": said}
+        assert "to +4915112345678, to nobody but this log: TechTrack: test of the channel C" in caplog.text
+        delivery = factories.make_delivery(Channel.objects.get(), site=Channel.objects.get().site)
+        assert jobs.send(services.claim_next(channel_id=delivery.channel_id, now=clock.now()))
+        shown = client.get("/api/deliveries/").json()["results"][0]
+        assert (shown["id"], shown["state"], shown["answer"]) == (str(delivery.pk), "sent", said)
+        # Once a gateway is set, it goes there.
+        url = f"{CHANNELS}{made.json()['id']}/"
+        reply = client.patch(url, {"config": {"url": "https://hook.example/send"}}, format="json")
+        assert (reply.status_code, reply.json()["nowhere"]) == (200, "")
+
+    def test_of_a_mail_channel_without_a_server_says_so(self, client, make, settings):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+        said = make("email", {"to": ["a@b.example"]}).json()["nowhere"]
+        assert said == "No mail server is set (EMAIL_URL): messages are written to the console, and nobody gets them."
+
     @pytest.mark.parametrize(("who", "status"), [("olga", 403), ("vera", 404), ("mallory", 404), ("oscar", 404)])
     def test_is_for_those_who_may_edit_the_channel(self, api, make, who, status, request):
         pk = make("console", {}).json()["id"]
@@ -317,6 +362,25 @@ class TestTrial:
             "sent": False,
             "detail": "the transport broke: RuntimeError: a plug-in's own",
         }
+
+    @pytest.mark.parametrize("worked", [True, False], ids=["that works", "that never worked"])
+    def test_that_fails_says_so_of_a_channel(self, client, make, worked):
+        with serving(Http(answer("503 Away"))) as port:
+            made = make("webhook", {"url": f"http://127.0.0.1:{port}/"})
+            Channel.objects.update(last_sent_at=clock.now() if worked else None)
+            self.run(client, made)
+        channel = Channel.objects.get()
+        assert (channel.failing_since is None) is worked
+        assert channel.error == f"{'a test failed: ' if worked else ''}the answer was 503 Away"
+
+    def test_that_fails_does_not_mend_a_channel_that_fails(self, client, make):
+        began = clock.now()
+        with serving(Http(answer("503 Away"))) as port:
+            made = make("webhook", {"url": f"http://127.0.0.1:{port}/"})
+            Channel.objects.update(last_sent_at=began, failing_since=began, retry_at=began, failures=3)
+            self.run(client, made)
+        channel = Channel.objects.get()
+        assert (channel.failing_since, channel.retry_at, channel.failures) == (began, began, 3)
 
     def test_frees_what_waits_for_the_channel(self, client, make):
         made = make("console", {})

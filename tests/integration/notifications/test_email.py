@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from dataclasses import replace
@@ -16,6 +17,7 @@ from techtrack.core import outgoing
 from techtrack.notifications.domain.chart import Curve, draw
 from techtrack.notifications.domain.message import Facts, Message, compose
 from techtrack.notifications.domain.transport import NotDelivered
+from techtrack.notifications.transports import email, keeping
 from techtrack.notifications.transports.email import Email
 from tests.integration.notifications.gateways import Authority, Smtp, drip, flood, reset, serving
 
@@ -177,9 +179,119 @@ class TestServer:
 
     def test_that_refuses_one_address_has_not_delivered_and_others_have_it(self, mail_settings):
         server = Smtp(RCPT=[b"250 ok", b"550 no such", b"250 ok"])
-        with serving(server) as port, pytest.raises(NotDelivered, match=r"b@b\.example \(550 no such\)"):
-            send(mail_settings, port, to=("a@b.example", "b@b.example", "c@b.example"))
+        to = ("a@b.example", "b@b.example", "c@b.example")
+        with serving(server) as port, pytest.raises(NotDelivered, match=r"b@b\.example \(550 no such\)") as caught:
+            send(mail_settings, port, to=to)
         assert len(server.mails) == 1
+        assert caught.value.reached == {"a@b.example", "c@b.example"}
+        # The next attempt is for the one who has it not.
+        server = Smtp(RCPT=[b"250 ok", b"503 one was enough"])
+        with serving(server) as port:
+            send(mail_settings, port, replace(compose(FACTS), reached=caught.value.reached), to)
+        assert parsed(server.mails[0])["To"] == "a@b.example, b@b.example, c@b.example"
+
+    def test_that_refuses_all_has_reached_nobody(self, mail_settings):
+        with serving(Smtp(RCPT=b"550 no such")) as port, pytest.raises(NotDelivered) as caught:
+            send(mail_settings, port, to=("a@b.example", "b@b.example"))
+        assert caught.value.reached == set()
+
+    def test_is_not_asked_where_everybody_has_it(self, mail_settings):
+        message = replace(compose(FACTS), reached=frozenset({"a@b.example"}))
+        assert send(mail_settings, 9, message) == "Every address has it already."
+
+
+class Calls:
+    """Mail servers of which each connection meets the next; keeps how many there were."""
+
+    def __init__(self, *servers: Smtp) -> None:
+        self.servers, self.count = list(servers), 0
+
+    def __call__(self, sock: socket.socket) -> None:
+        self.count += 1
+        self.servers[min(self.count, len(self.servers)) - 1](sock)
+
+
+class TestRun:
+    """Messages of one channel, one after the other."""
+
+    @pytest.fixture
+    def run(self, mail_settings):
+        """``run(calls, count)``: send so many messages; return what became of each."""
+
+        def send_all(calls: Calls, count: int) -> list[str]:
+            told = []
+            with serving(calls) as mail_settings.EMAIL_PORT, keeping.run():
+                for number in range(count):
+                    try:
+                        told.append(Email(to=["a@b.example"]).send(compose(FACTS), f"id-{number}"))
+                    except NotDelivered as error:
+                        told.append(error.detail)
+            return told
+
+        return send_all
+
+    def ids(self, server: Smtp) -> list[str]:
+        return [parsed(mail)["Message-ID"].strip("<>").partition("@")[0] for mail in server.mails]
+
+    def test_goes_over_one_connection_and_each_is_waited_for(self, run):
+        server = Smtp(END=[b"250 first", b"250 second", b"250 third"])
+        calls = Calls(server)
+        told = run(calls, 3)
+        assert told == [f"The mail server took it: 250 {which}" for which in ("first", "second", "third")]
+        assert (calls.count, self.ids(server)) == (1, ["id-0", "id-1", "id-2"])
+
+    def test_takes_another_connection_after_a_while(self, run, monkeypatch):
+        monkeypatch.setattr(email, "MOST_MAILS", 2)
+        server = Smtp()
+        calls = Calls(server)
+        run(calls, 5)
+        assert (calls.count, len(server.mails)) == (3, 5)
+
+    @pytest.mark.parametrize(
+        "enough",
+        [
+            pytest.param(b"421 enough of you", id="says so"),
+            pytest.param(b"", id="hangs up"),
+            pytest.param(reset, id="breaks off"),
+            pytest.param(b"452 too many", id="wants no more now"),
+        ],
+    )
+    def test_goes_on_where_the_server_has_enough_between_two(self, run, enough):
+        server, other = Smtp(MAIL=[b"250 fine", enough]), Smtp()
+        told = run(Calls(server, other), 2)
+        assert told == 2 * ["The mail server took it: 250 taken"]
+        assert (self.ids(server), self.ids(other)) == (["id-0"], ["id-1"])
+
+    @pytest.mark.parametrize(
+        "end", [pytest.param(reset, id="breaks off"), pytest.param(b"", id="hangs up"), pytest.param(None, id="hangs")]
+    )
+    def test_that_ends_before_the_word_on_a_message_leaves_it_for_another_attempt(self, run, end):
+        # Whether it was taken nobody knows: it is not sent a second time in the same attempt.
+        server, other = Smtp(END=[b"250 taken", end]), Smtp()
+        told = run(Calls(server, other), 3)
+        assert told[0] == told[2] == "The mail server took it: 250 taken"
+        assert told[1].startswith("127.0.0.1:")
+        assert self.ids(other) == ["id-2"]
+
+    def test_after_a_refusal_goes_over_a_new_connection(self, run):
+        server, other = Smtp(RCPT=[b"250 ok", b"550 no such"]), Smtp()
+        told = run(Calls(server, other), 3)
+        assert "550 no such" in told[1]
+        assert (self.ids(server), self.ids(other)) == (["id-0"], ["id-2"])
+
+    def test_is_bounded_for_each_message(self, run, mail_settings, monkeypatch):
+        monkeypatch.setattr(email, "MOST_REPLIES", 200)
+        calls = Calls(Smtp())
+        assert run(calls, 20) == 20 * ["The mail server took it: 250 taken"]
+        assert calls.count == 1
+
+    def test_of_one_thread_is_none_of_another(self, mail_settings):
+        calls = Calls(Smtp())
+        with serving(calls) as port, keeping.run():
+            for _ in range(2):
+                # In a thread of its own.
+                send(mail_settings, port)
+        assert calls.count == 2
 
 
 class TestEncryption:

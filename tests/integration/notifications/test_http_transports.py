@@ -168,6 +168,29 @@ class TestWebhook:
                 send("webhook", config)
         assert caught.value.detail == "the answer was 401 No ***: I do not know ***"
 
+    @pytest.mark.parametrize("before", [0, 780, 795, 65_530])
+    def test_repeats_no_part_of_a_secret_wherever_it_stands(self, before):
+        body = b"s3cr3t-t0ken" * 70 + b"." * before + b"s3cr3t-t0ken"
+        with serving(Http(answer("401 No", body))) as port:
+            config = {"url": f"http://127.0.0.1:{port}/", "headers": {"Authorization": "Bearer s3cr3t-t0ken"}}
+            with pytest.raises(NotDelivered) as caught:
+                send("webhook", config)
+        assert "s3cr" not in caught.value.detail
+
+    def test_writes_its_own_headers_once(self):
+        hook = Http(OK)
+        theirs = {"content-type": "text/plain", "WEBHOOK-ID": "1", "user-agent": "Plant"}
+        with serving(hook) as port:
+            send("webhook", {"url": f"http://127.0.0.1:{port}/", "headers": theirs})
+        assert [name.lower() for name in hook.names if name.lower() in theirs or name == "webhook-id"] == [
+            "user-agent",
+            "content-type",
+            "webhook-id",
+        ]
+        _, headers, _ = hook.requests[0]
+        assert (headers["content-type"], headers["webhook-id"]) == ("application/json", ID)
+        assert headers["user-agent"] == "Plant"
+
     @pytest.mark.parametrize("speak", [pytest.param(drip, id="drips"), pytest.param(reset, id="breaks off")])
     def test_waits_for_a_server_that_misbehaves(self, speak):
         with serving(speak) as port, pytest.raises(NotDelivered) as caught:
@@ -260,6 +283,20 @@ class TestSmsGateway:
         with serving(Http(answer("202 Accepted", b"maybe"))) as port, pytest.raises(NotDelivered, match="202 Accepted"):
             send("sms_gateway", gateway(port, success=[200]))
 
+    @pytest.mark.parametrize("body", [b'{"status": "0"}', b'{"status":"0","left":"7"}'])
+    def test_takes_an_answer_that_contains_what_it_must(self, body):
+        with serving(Http(answer("200 OK", body))) as port:
+            assert send("sms_gateway", gateway(port, answer='"status":"0"')).startswith("It was taken: 200 OK")
+
+    @pytest.mark.parametrize(("status", "body"), [("200 OK", b'{"status": "6"}'), ("500 Away", b'{"status": "0"}')])
+    def test_believes_no_other_answer(self, status, body):
+        with serving(Http(answer(status, body))) as port, pytest.raises(NotDelivered) as caught:
+            send("sms_gateway", gateway(port, answer='"status": "0"'))
+        assert (caught.value.retry, caught.value.detail) == (
+            True,
+            f"+4915112345678: the answer was {status}: {body.decode()}",
+        )
+
     def test_asks_for_every_number_although_one_is_refused(self):
         hook = Http(answer("422 No Such Number", b"unroutable"), OK)
         with serving(hook) as port, pytest.raises(NotDelivered) as caught:
@@ -267,6 +304,23 @@ class TestSmsGateway:
         assert caught.value.detail == "+4915112345678: the answer was 422 No Such Number: unroutable"
         assert caught.value.retry is False
         assert len(hook.requests) == 2
+
+    def test_repeats_only_to_numbers_that_have_it_not(self):
+        one, two = "+4915112345678", "+4915112345679"
+        hook = Http(answer("422 No Such Number"), OK)
+        with serving(hook) as port, pytest.raises(NotDelivered) as caught:
+            send("sms_gateway", gateway(port, to=[one, two]))
+        assert caught.value.reached == {two}
+        again = replace(MESSAGE, reached=caught.value.reached)
+        hook = Http(answer("422 No Such Number"))
+        with serving(hook) as port, pytest.raises(NotDelivered) as caught:
+            send("sms_gateway", gateway(port, to=[one, two]), again)
+        assert [json.loads(body)["to"] for _, _, body in hook.requests] == [one]
+        # It refuses, so it works.
+        assert (caught.value.retry, caught.value.reached) == (False, {two})
+        with serving(Http(answer("503 Away"))) as port, pytest.raises(NotDelivered) as caught:
+            send("sms_gateway", gateway(port, to=[one, two]), again)
+        assert (caught.value.retry, caught.value.reached) == (True, set())
 
     def test_uses_the_text_of_the_channels_own_template(self):
         hook = Http(OK)
@@ -358,5 +412,8 @@ class TestConsole:
     @pytest.mark.parametrize(("form", "words"), [("text", "Asset:     Robot 7"), ("sms", "limit 80 C")])
     def test_says_that_nobody_gets_it(self, form, words, caplog):
         said = send("console", {"form": form})
-        assert said == "There is no gateway behind this channel: it was written to the log of the process that sends."
+        assert (
+            said
+            == "There is no gateway behind this channel: messages are written to the log of the process that sends."
+        )
         assert words in caplog.text

@@ -230,6 +230,7 @@ class TestDeliveries:
         assert set(shown) == {
             *("id", "channel", "route", "group", "alert", "alerts", "site", "person", "event", "severity", "subject"),
             *("merged_into", "state", "attempts", "next_attempt_at", "error", "created_at", "sent_at"),
+            *("reached", "answer"),
         }
         assert (shown["id"], shown["site"], shown["state"]) == (str(delivery.pk), plant.pk, "pending")
 

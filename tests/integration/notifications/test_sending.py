@@ -18,10 +18,12 @@ from techtrack.alerts.models import Alert
 from techtrack.core import clock
 from techtrack.live.models import LiveEvent
 from techtrack.notifications import jobs, services
-from techtrack.notifications.domain.retry import LONGEST_AGE, LONGEST_DELAY, MOST_REFUSALS
-from techtrack.notifications.domain.transport import transports
+from techtrack.notifications.domain.retry import LONGEST_AGE, LONGEST_DELAY, MOST_DEATHS, MOST_REFUSALS
+from techtrack.notifications.domain.transport import NotDelivered, transports
 from techtrack.notifications.models import Channel, Delivery
 from tests import factories
+
+NO = NotDelivered("no", retry=True)
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -111,21 +113,51 @@ class TestEmail:
             pytest.param("450 try later", "pending", id="for now"),
         ],
     )
-    def test_is_sent_once_nobody_is_refused(
-        self, make_alert, make_channel, make_route, enqueue, mailbox, answer, state, send
-    ):
-        make_route(make_channel("shift", config={"to": ["ann@plant.example", "bob@plant.example"]}))
-        (delivery,) = enqueue(make_alert())
+    def test_is_repeated_only_to_those_who_were_refused(self, shared, mailbox, answer, state, send):
         mailbox.refuse_to = {"bob@plant.example": answer}
         for _ in range(MOST_REFUSALS):
             send()
-            let_it_be_due(delivery)
-        delivery.refresh_from_db()
-        assert (delivery.state, delivery.attempts) == (state, MOST_REFUSALS)
-        assert "bob@plant.example" in delivery.error
-        assert "ann@plant.example" not in delivery.error
-        # Ann has it, more than once and under one Message-ID.
-        assert {mail["Message-ID"] for mail in mailbox.messages} == {f"<{delivery.pk}@techtrack>"}
+            let_it_be_due(shared)
+        shared.refresh_from_db()
+        assert (shared.state, shared.attempts, shared.reached) == (state, MOST_REFUSALS, ["ann@plant.example"])
+        assert "bob@plant.example" in shared.error
+        assert "ann@plant.example" not in shared.error
+        assert mailbox.envelopes == [["ann@plant.example"]]
+        mailbox.refuse_to = {}
+        if state == "dead":
+            services.retry_delivery(delivery=shared, by=internal(), now=clock.now())
+        send()
+        shared.refresh_from_db()
+        assert (shared.state, shared.error) == ("sent", "")
+        assert mailbox.envelopes == [["ann@plant.example"], ["bob@plant.example"]]
+        # Under one id, and each sees to whom it went.
+        assert {mail["Message-ID"] for mail in mailbox.messages} == {f"<{shared.pk}@techtrack>"}
+        assert {mail["To"] for mail in mailbox.messages} == {"ann@plant.example, bob@plant.example"}
+
+    def test_to_the_others_does_not_wait_for_one_who_is_refused(self, shared, mailbox, send, make_alert, enqueue):
+        for _ in range(3):
+            enqueue(make_alert())
+        mailbox.refuse_to = {"bob@plant.example": "550 no such mailbox"}
+        send()
+        assert mailbox.envelopes == 4 * [["ann@plant.example"]]
+        channel = Channel.objects.get()
+        assert (channel.failing_since, channel.retry_at, channel.failures) == (None, None, 0)
+        # What is wrong is shown none the less, until all of it goes through.
+        assert "no such mailbox" in channel.error
+        mailbox.refuse_to = {}
+        enqueue(make_alert())
+        send()
+        assert Channel.objects.get().error == ""
+
+    @pytest.fixture
+    def shared(self, make_alert, make_channel, make_route, enqueue):
+        make_route(make_channel("shift", config={"to": ["ann@plant.example", "bob@plant.example"]}))
+        return enqueue(make_alert())[0]
+
+    def test_says_what_the_server_said(self, queued, mailbox, send):
+        send()
+        queued.refresh_from_db()
+        assert queued.answer == "The mail server took it: 250 OK"
 
 
 class TestCrash:
@@ -153,8 +185,89 @@ class TestCrash:
         queued.refresh_from_db()
         assert (queued.state, queued.attempts) == ("sent", 2)
 
+    def test_after_the_answer_is_made_good_by_whoever_lives(self, queued, mailbox, tmp_path, monkeypatch, send):
+        died = threading.Event()
+
+        class PowerCutError(BaseException):
+            pass
+
+        def cut(**_):
+            died.set()
+            raise PowerCutError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "excepthook", lambda _: None)
+            for name in ("record_sent", "record_sent_and_claim"):
+                patch.setattr(services, name, cut)
+            sender = jobs.Sender(folder=tmp_path)
+            sender.step()
+            assert sender.settle(20)
+        assert died.is_set()
+        queued.refresh_from_db()
+        assert (queued.state, len(mailbox.messages)) == ("pending", 1)
+        heir = jobs.Sender(folder=tmp_path)
+        # It lives, so it may be about to record it itself.
+        heir.step()
+        queued.refresh_from_db()
+        assert queued.state == "pending"
+        sender._notes.close()
+        heir = jobs.Sender(folder=tmp_path)
+        heir.step()
+        assert heir.settle(20)
+        queued.refresh_from_db()
+        assert (queued.state, queued.lease_until, len(mailbox.messages)) == ("sent", None, 1)
+        assert queued.answer == "It was taken; the process that sent it ended before it could write down what was said."
+        assert list(tmp_path.iterdir()) == []
+
+    def test_leaves_notes_of_which_a_damaged_one_stops_nothing(self, queued, mailbox, tmp_path):
+        (tmp_path / "old.notes").write_bytes(b"\xff\0no id\n" + str(queued.pk).encode() + b"\n")
+        heir = jobs.Sender(folder=tmp_path)
+        heir.step()
+        assert heir.settle(20)
+        queued.refresh_from_db()
+        assert (queued.state, len(mailbox.messages)) == ("sent", 0)
+
+    def test_that_comes_with_every_attempt_is_the_end_of_the_message(self, queued, enqueue, make_alert, send, mailbox):
+        now = clock.now()
+        for attempt in range(MOST_DEATHS):
+            # Its sender dies each time: nobody records anything.
+            delivery = services.claim_next(channel_id=queued.channel_id, now=now)
+            assert (delivery.pk, delivery.attempts) == (queued.pk, attempt + 1)
+            now += services.LEASE
+            other = services.claim_next(channel_id=queued.channel_id, now=now) if attempt else None
+            assert other is None
+            queued.refresh_from_db()
+            now = max(now, queued.next_attempt_at)
+        assert (queued.state, queued.lease_until, queued.deaths) == ("dead", None, MOST_DEATHS)
+        assert queued.error.startswith("10 attempts in a row ended with the process that sent it")
+        # A person may try again, with as much patience as before.
+        services.retry_delivery(delivery=queued, by=internal(), now=now)
+        queued.refresh_from_db()
+        assert (queued.state, queued.deaths) == ("pending", 0)
+
+    def test_with_one_message_leaves_the_line_to_the_next(self, queued, enqueue, make_alert):
+        (other,) = enqueue(make_alert())
+        now = clock.now()
+        channel = queued.channel_id
+        first = services.claim_next(channel_id=channel, now=now)
+        second = services.claim_next(channel_id=channel, now=now + services.LEASE)
+        assert first.pk == second.pk == queued.pk
+        assert services.claim_next(channel_id=channel, now=now + 2 * services.LEASE).pk == other.pk
+        queued.refresh_from_db()
+        assert queued.next_attempt_at > now + 2 * services.LEASE
+
 
 class TestClaim:
+    def test_takes_the_gravest_first_and_of_these_the_oldest(self, make_channel):
+        channel, now = make_channel("shift"), clock.now()
+        ages = enumerate(["low", "critical", "info", "", "high", "critical", "medium"])
+        made = [
+            factories.make_delivery(channel, severity=severity, next_attempt_at=now - timedelta(minutes=9 - age))
+            for age, severity in ages
+        ]
+        claimed = [services.claim_next(channel_id=channel.pk, now=now).pk for _ in made]
+        assert claimed == [made[place].pk for place in (1, 5, 4, 6, 0, 2, 3)]
+
     def test_gives_each_delivery_to_one_of_two_senders(self, make_alert, make_channel, make_route, enqueue):
         channel = make_channel("shift")
         make_route(channel)
@@ -192,7 +305,7 @@ class TestRecord:
             assert queued.attempts < 40, "it was never given up"
             Channel.objects.update(retry_at=None)
             delivery = services.claim_next(channel_id=queued.channel_id, now=now)
-            services.record_failure(delivery=delivery, error="no", retry=True, now=now, chance=0.5)
+            services.record_failure(delivery=delivery, failure=NO, now=now, chance=0.5)
             now += LONGEST_DELAY
             queued.refresh_from_db()
         assert (queued.state, queued.error) == ("dead", "no")
@@ -203,7 +316,7 @@ class TestRecord:
         now = clock.now()
         for seconds in (1, 2, 4):
             delivery = services.claim_next(channel_id=queued.channel_id, now=now)
-            services.record_failure(delivery=delivery, error="no", retry=True, now=now, chance=0.5)
+            services.record_failure(delivery=delivery, failure=NO, now=now, chance=0.5)
             channel = Channel.objects.get()
             assert (channel.retry_at, channel.error) == (now + timedelta(seconds=seconds), "no")
             assert services.claim_next(channel_id=channel.pk, now=now) is None
@@ -217,7 +330,7 @@ class TestRecord:
         now = clock.now()
         slow = services.claim_next(channel_id=queued.channel_id, now=now)
         services.claim_next(channel_id=queued.channel_id, now=now + services.LEASE)
-        services.record_failure(delivery=slow, error="too slow", retry=True, now=now, chance=0.5)
+        services.record_failure(delivery=slow, failure=NO, now=now, chance=0.5)
         queued.refresh_from_db()
         assert (queued.error, queued.lease_until) == ("", now + 2 * services.LEASE)
 
@@ -265,7 +378,7 @@ class TestSideBySide:
         make_route(
             healthy, *(make_channel(f"h{n}", kind="hanging", config={}, **well if worked else {}) for n in range(9))
         )
-        sender = jobs.Sender(most=2, patience=0.2)
+        sender = jobs.Sender(most=2, slow=0.2)
         enqueue(make_alert())
         until(lambda: (sender.step(), sent)[1])
         for number in range(2, 5):
@@ -283,7 +396,7 @@ class TestSideBySide:
         make_route(*(make_channel(f"f{number}", **failing) for number in range(5)))
         make_route(make_channel("new", kind="remembering", config={}))
         enqueue(make_alert())
-        sender = jobs.Sender(most=2, patience=60)
+        sender = jobs.Sender(most=2, slow=60)
         sender.step()
         until(lambda: sent)
         let_go.set()
@@ -294,7 +407,7 @@ class TestSideBySide:
         let_go, _ = fakes
         make_route(*(make_channel(f"c{number}", kind="hanging", config={}) for number in range(3)))
         enqueue(make_alert())
-        sender = jobs.Sender(most=2)
+        sender = jobs.Sender(most=2, slow=60)
         assert sender.step() is True
         assert len(sender._runs) == 2
         assert sender.step() is False
@@ -352,13 +465,19 @@ class TestDatabaseTrouble:
         assert (queued.state, len(mailbox.messages)) == ("sent", 1)
         assert "could not be written down" in caplog.text
 
-    def test_that_lasts_is_logged_and_the_lease_runs_out(self, queued, mailbox, send, troubled, caplog):
+    def test_that_lasts_is_logged_and_made_good_when_it_is_over(self, queued, mailbox, troubled, caplog):
         troubled(99)
-        send()
+        sender = jobs.Sender()
+        sender.step()
+        assert sender.settle(20)
         queued.refresh_from_db()
         assert queued.state == "pending"
         assert queued.lease_until is not None
         assert "sending stopped and will go on" in caplog.text
+        sender.step()
+        assert sender.settle(20)
+        queued.refresh_from_db()
+        assert (queued.state, queued.attempts, len(mailbox.messages)) == ("sent", 1, 1)
 
     def test_of_a_channel_that_is_switched_off_or_deleted_meanwhile_is_none(
         self, make_channel, make_route, make_alert, enqueue, mailbox, adam
@@ -379,6 +498,80 @@ class TestDatabaseTrouble:
         until(lambda: (sender.step(), sender.settle(20))[1])
         assert Channel.objects.count() == 2
         assert set(Delivery.objects.values_list("state", flat=True)) <= {"sent", "dead"}
+
+
+class TestChannel:
+    @pytest.fixture
+    def change(self, adam):
+        def make(channel, **changes):
+            stored = Channel.objects.get(pk=channel)
+            by = adam.access()
+            return services.update_channel(channel=stored, by=by, changes=changes, expected=None, now=clock.now())
+
+        return make
+
+    def test_that_is_switched_off_leaves_dead_letters_and_says_so(self, queued, enqueue, make_alert, change):
+        (held,) = enqueue(make_alert())
+        Delivery.objects.filter(pk=held.pk).update(state="held")
+        before = LiveEvent.objects.count()
+        change(queued.channel_id, enabled=False)
+        assert set(Delivery.objects.values_list("state", "error")) == {("dead", "the channel was switched off")}
+        assert LiveEvent.objects.count() == before + 2
+
+    def test_that_is_switched_off_gets_nothing_that_would_wait_in_silence(self, queued, change):
+        change(queued.channel_id, enabled=False)
+        queued.refresh_from_db()
+        with pytest.raises(services.ChannelOff):
+            services.retry_delivery(delivery=queued, by=internal(), now=clock.now())
+        rows = Delivery.objects.all()
+        with pytest.raises(services.ChannelOff):
+            services.retry_deliveries(rows=rows, by=internal(), now=clock.now())
+        change(queued.channel_id, enabled=True)
+        assert services.retry_deliveries(rows=rows, by=internal(), now=clock.now()) == 1
+
+    def test_that_is_switched_off_keeps_none_of_the_others_from_being_tried_again(self, queued, make_channel):
+        off = make_channel("off", enabled=False)
+        factories.make_delivery(off, state="dead")
+        Delivery.objects.update(state="dead")
+        assert services.retry_deliveries(rows=Delivery.objects.all(), by=internal(), now=clock.now()) == 1
+        assert Delivery.objects.get(state="dead").channel == off
+
+    def test_that_was_switched_off_while_it_was_written_to_keeps_nothing_waiting(self, make_channel):
+        stranded = factories.make_delivery(make_channel("off", enabled=False))
+        other = factories.make_delivery(make_channel("on"))
+        assert services.give_up_switched_off(now=clock.now()) == 1
+        assert services.give_up_switched_off(now=clock.now()) == 0
+        stranded.refresh_from_db()
+        other.refresh_from_db()
+        assert (stranded.state, stranded.error, other.state) == ("dead", "the channel was switched off", "pending")
+
+    @pytest.mark.parametrize(
+        ("changes", "freed"),
+        [
+            pytest.param({"config": {"to": ["right@plant.example"]}}, True, id="another address"),
+            pytest.param({"kind": "console", "config": {}}, True, id="another kind"),
+            pytest.param({"name": "Another"}, False, id="another name"),
+            pytest.param({"config": {"to": ["shift@plant.example"]}, "enabled": True}, False, id="nothing"),
+        ],
+    )
+    def test_that_is_mended_frees_what_waits(self, queued, change, changes, freed):
+        later = clock.now() + timedelta(hours=1)
+        Delivery.objects.update(next_attempt_at=later, attempts=7)
+        Channel.objects.update(failing_since=clock.now(), error="away", failures=9, retry_at=later)
+        change(queued.channel_id, **changes)
+        queued.refresh_from_db()
+        channel = Channel.objects.get()
+        assert (queued.next_attempt_at < later) is freed
+        assert (channel.retry_at is None) is freed
+        assert (channel.failing_since, channel.error, channel.failures) == (
+            (None, "", 0) if freed else (channel.failing_since, "away", 9)
+        )
+        assert queued.attempts == 7
+
+    def test_that_is_switched_on_again_is_tried_at_once(self, queued, change):
+        Channel.objects.update(enabled=False, failures=9, retry_at=clock.now() + timedelta(hours=1))
+        change(queued.channel_id, enabled=True)
+        assert Channel.objects.values_list("failures", "retry_at").get() == (0, None)
 
 
 class TestRetry:

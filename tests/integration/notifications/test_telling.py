@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -16,44 +16,7 @@ from techtrack.notifications import jobs, services
 from techtrack.notifications.models import Channel, Delivery, Group, Notice, Preference, Rota, Route
 from techtrack.notifications.services import composing
 from tests import factories
-
-NOW = factories.NOW
-MINUTE = timedelta(minutes=1)
-
-
-class Day:
-    """A day on which alerts happen and the teller looks: each step says what was written at that minute."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def happens(self, alert, event="raised"):
-        alert.refresh_from_db()
-        services.enqueue_for_alert(alert_id=alert.pk, event=event, at=self.now, now=self.now, plant_now=self.now)
-
-    def returns(self, alert):
-        Alert.objects.filter(pk=alert.pk).update(active=False, returned_at=self.now)
-        self.happens(alert, "returned")
-
-    def at(self, minutes):
-        """Let the teller look so many minutes after the beginning."""
-        self.now = NOW + minutes * MINUTE
-        return self.told()
-
-    def told(self):
-        """What is written now: channel, event and the titles, of each new message."""
-        before = set(Delivery.objects.values_list("pk", flat=True))
-        while jobs.tell(now=self.now):
-            pass
-        rows = Delivery.objects.exclude(pk__in=before).select_related("channel")
-        return sorted(
-            (row.channel.name, row.event, *sorted(row.alerts.values_list("title", flat=True))) for row in rows
-        )
-
-
-@pytest.fixture
-def day(db):
-    return Day()
+from tests.integration.notifications.day import MINUTE, NOW
 
 
 @pytest.fixture
@@ -392,7 +355,7 @@ class TestWishes:
         day.returns(one)
         day.told()
         assert day.at(60) == [("olga", "digest", "A", "B")]
-        assert [facts["event"] for facts in Delivery.objects.get(event="digest").facts] == ["returned", "raised"]
+        assert [facts["event"] for facts in Delivery.objects.get(event="digest").facts] == ["raised", "returned"]
 
     def test_of_a_digest_hold_what_is_mild(self, day, make_alert, wish):
         wish(digest="hourly", digest_below="medium")
@@ -430,6 +393,33 @@ class TestWishes:
             "held",
             datetime(2026, 11, 21, 12, tzinfo=UTC),
         )
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            pytest.param({"minimum_severity": "low"}, id="something else"),
+            pytest.param({"quiet_hours": []}, id="other hours"),
+            pytest.param({"digest_at": time(12)}, id="the same once more"),
+        ],
+    )
+    def test_that_change_bring_no_digest_early(self, day, make_alert, wish, olga, changes):
+        wish(digest="daily", digest_at=time(12), quiet_hours=self.NIGHT)
+        for title in "AB":
+            day.happens(make_alert(title=title, severity="low"))
+        day.told()
+        services.set_preference(user_id=olga.pk, changes={"quiet_hours": [], **changes}, expected=None, now=day.now)
+        assert day.told() == []
+        assert day.at(59) == []
+        assert day.at(60) == [("olga", "digest", "A", "B")]
+
+    def test_that_change_bring_a_digest_when_it_is_wanted_by_then(self, day, make_alert, wish, olga):
+        wish(digest="daily", digest_at=time(7))
+        for title in "AB":
+            day.happens(make_alert(title=title, severity="low"))
+        day.told()
+        services.set_preference(user_id=olga.pk, changes={"digest": "hourly"}, expected=None, now=day.now)
+        assert day.at(59) == []
+        assert day.at(60) == [("olga", "digest", "A", "B")]
 
     @pytest.mark.parametrize("loss", ["account", "role"])
     def test_do_not_outlive_what_the_person_may_see(self, day, make_alert, wish, olga, loss):
@@ -518,7 +508,7 @@ class TestDeletion:
         make_route(make_channel("shift"), people=[olga.pk], repeat_every=MINUTE)
         day.happens(alert)
         assert len(day.told()) == 2
-        accounts.delete_user(user=olga, by=adam.access(), expected=None)
+        accounts.delete_user(user=olga, by=adam.access(), expected=None, now=factories.NOW)
         assert list(Delivery.objects.values_list("channel__name", flat=True)) == ["shift"]
         assert day.at(1) == [("shift", "repeated", "Hot")]
 
@@ -577,10 +567,10 @@ class TestConfiguration:
         good, bad = make_alert(title="Good"), make_alert(title="Bad")
         whole = composing.compose
 
-        def break_on_bad(facts, templates):
+        def break_on_bad(facts, *others):
             if any(one.title == "Bad" for one in facts):
                 raise KeyError("a surprise")
-            return whole(facts, templates)
+            return whole(facts, *others)
 
         with monkeypatch.context() as patch:
             patch.setattr(composing, "compose", break_on_bad)

@@ -121,7 +121,7 @@ class TestComposeOfSeveral:
         )
 
     def test_counts_what_is_beyond_the_first_fifty(self):
-        assert compose([FACTS] * 60).text.endswith("\nand 10 more\n")
+        assert compose([FACTS] * 60).text.endswith("\nand 10 more: 10 high\n")
 
     def test_is_resolved_once_all_are(self):
         assert compose([GROUP[2]] * 2).status == "resolved"
@@ -152,7 +152,7 @@ class TestTemplates:
         assert compose(facts(title="a\r\nBcc: b"), Templates(subject="{{ title }}\nX: y")).subject == "a Bcc: b X: y"
 
     def test_know_every_variable_that_they_may_name(self):
-        assert set(variables_of([FACTS])) == set(VARIABLES)
+        assert set(variables_of([FACTS], {})) == set(VARIABLES)
 
 
 class TestShort:

@@ -57,6 +57,7 @@ class TestSettings:
                     "headers": {"Authorization": "Bearer {{ key }}"},
                     "secrets": {"key": "s3cret"},
                     "success": [200, 202],
+                    "answer": '"status":"0"',
                 },
                 id="all of it",
             ),
@@ -105,6 +106,7 @@ class TestSettings:
             pytest.param({"headers": {"X-A": "b\r\nX-B: c"}}, "/config/headers/X-A", id="a forged header"),
             pytest.param({"headers": {"Host": "b"}}, "/config/headers/Host", id="a header of ours"),
             pytest.param({"headers": {"X-A": "ü"}}, "/config/headers/X-A", id="a header beyond ASCII"),
+            pytest.param({"headers": {"X-A": "1", "x-a": "2"}}, "/config/headers/X-A", id="a header twice"),
         ],
     )
     def test_of_a_webhook_name_what_is_wrong(self, changes, pointer):
