@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -19,10 +20,13 @@ from techtrack.alerts.ticking import run_out
 from techtrack.core import clock, events
 from techtrack.core.clock import to_micros
 from techtrack.core.errors import Conflict
+from techtrack.core.jobs import rest
 from techtrack.core.models import Head
 from techtrack.telemetry import services as telemetry_services
 
 NAME = "judge"
+# The rule book is read for a tenth of the time at most, however often it changes; the longest rest between, in s.
+REST, LONGEST_REST = 9.0, 1.0
 
 
 class Overtaken(Conflict):
@@ -40,6 +44,7 @@ class Judge:
         self._memory: Memory | None = None
         self._book = RuleBook()
         self._tried = -1
+        self._next_page = 0.0
 
     def work(self) -> bool:
         """Judge what has come since last time; True when there may be more."""
@@ -77,8 +82,14 @@ class Judge:
         return more
 
     def _turn_to_current_page(self) -> None:
-        if Head.current(RULEBOOK) != self._book.generation:
-            self._book = RuleBook.load(self._book)
+        if Head.current(RULEBOOK) == self._book.generation:
+            return
+        # An asset that comes or goes turns it too, for all rules: where many do, one look serves them all, and what is
+        # to be judged by it waits.
+        rest(min(LONGEST_REST, max(0.0, self._next_page - time.monotonic())))
+        began = time.monotonic()
+        self._book = RuleBook.load(self._book)
+        self._next_page = time.monotonic() + REST * (time.monotonic() - began)
 
     def _commit(self, memory: Memory, findings: list[Finding], now: datetime) -> None:
         with transaction.atomic():

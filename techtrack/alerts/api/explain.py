@@ -145,10 +145,10 @@ class AlertExplanationView(APIView):
         )
         alert = get_object_or_404(visible, pk=min(alert_pk, BIGGEST_ID))
         found = queries.explain(alert=alert, access=access, now=clock.now())
-        return Response(_told(found))
+        return Response(_told(found, request))
 
 
-def _told(found: queries.Explanation) -> dict[str, Any]:
+def _told(found: queries.Explanation, request: Request) -> dict[str, Any]:
     alert = found.alert
     return {
         "alert": alert.pk,
@@ -161,7 +161,7 @@ def _told(found: queries.Explanation) -> dict[str, Any]:
         "limit_from": found.origin._asdict() if found.origin else None,
         "worst": _worst(found),
         "readings": _readings(found),
-        "events": AlertEventSerializer(found.events, many=True).data,
+        "events": AlertEventSerializer(found.events, many=True, context={"request": request}).data,
         "similar": [_precedent(one) for one in found.precedents],
         "others": [_other(one, alert) for one in found.others],
         "guidance": found.definition.get("guidance") or {},

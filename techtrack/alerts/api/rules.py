@@ -18,6 +18,7 @@ from techtrack.alerts.domain.terms import MOST_STAGES
 from techtrack.alerts.models import Rule, RuleFault, RuleRevision
 from techtrack.assets.models import Asset, AssetType
 from techtrack.core import clock
+from techtrack.core.api.bulk import BulkViewSet
 from techtrack.core.api.fields import (
     ChoiceField,
     CodeField,
@@ -29,7 +30,7 @@ from techtrack.core.api.fields import (
     WholeSerializer,
 )
 from techtrack.core.api.filters import BIGGEST_ID
-from techtrack.core.api.viewsets import ResourceViewSet, StrictViewSet
+from techtrack.core.api.viewsets import StrictViewSet
 from techtrack.core.models import Versioned
 
 STAMPS = ["version", "created_at", "updated_at"]
@@ -258,7 +259,7 @@ class RuleRevisionSerializer(serializers.ModelSerializer[RuleRevision]):
         read_only_fields = ["number", "by"]
 
 
-class RuleViewSet(ResourceViewSet):
+class RuleViewSet(BulkViewSet):
     """Rules: what to watch, and when it is an alert."""
 
     queryset = Rule.objects.select_related("asset_type", "site", "fault")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
 
 from techtrack.accounts.models import User
+from techtrack.alerts import queries
 from techtrack.alerts.api.fields import NamedAssetField, PersonField
 from techtrack.alerts.domain.condition import SEVERITIES
 from techtrack.alerts.models import STATES, STATUSES, Alert, AlertEvent
@@ -194,7 +196,7 @@ def _same_moment(field: serializers.Field[Any, Any, Any, Any], given: Any, curre
 
 
 class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
-    """Something that happened to an alert."""
+    """Something that happened to an alert. Who was told of it, ``comment`` says in full to operators of its site."""
 
     at = MomentField(read_only=True, help_text="When it happened to the asset.")
     recorded_at = MomentField(read_only=True, help_text="When it was written down.")
@@ -215,3 +217,12 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
             "position",
         ]
         read_only_fields = ["kind", "actor", "before", "after", "comment", "position"]
+
+    def to_representation(self, instance: AlertEvent) -> dict[str, Any]:
+        told: dict[str, Any] = super().to_representation(instance)
+        told["comment"], told["evidence"] = self._reader.comment_and_evidence(instance)
+        return told
+
+    @cached_property
+    def _reader(self) -> queries.Reader:
+        return queries.Reader(self.context["request"].auth)

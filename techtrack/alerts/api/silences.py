@@ -20,6 +20,7 @@ from techtrack.alerts.domain.suppression import KINDS, Windows
 from techtrack.alerts.models import Rule, Silence
 from techtrack.assets.models import Asset, AssetType
 from techtrack.core import clock
+from techtrack.core.api.bulk import BulkViewSet
 from techtrack.core.api.fields import (
     ChoiceField,
     CodeField,
@@ -29,7 +30,6 @@ from techtrack.core.api.fields import (
     WholeSerializer,
 )
 from techtrack.core.api.filters import BIGGEST_ID, FilterSet, FlagFilter, IdFilter
-from techtrack.core.api.viewsets import ResourceViewSet
 from techtrack.core.clock import from_micros, isoformat, to_micros
 from techtrack.core.errors import Invalid
 
@@ -228,7 +228,7 @@ class SilenceFilter(FilterSet):
         return rows.filter(pk__in=holding) if value else rows.exclude(pk__in=holding)
 
 
-class SilenceViewSet(ResourceViewSet):
+class SilenceViewSet(BulkViewSet):
     """Silences and maintenance windows: when nobody is told of which alerts."""
 
     queryset = Silence.objects.select_related("site")

@@ -63,7 +63,8 @@ class AlertEventViewSet(mixins.ListModelMixin, StrictViewSet):
 
     def get_queryset(self) -> QuerySet:
         visible = Alert.objects.visible_to(self.request.auth)
-        return AlertEvent.objects.filter(alert=get_object_or_404(visible, pk=self.kwargs["alert_pk"]))
+        rows = AlertEvent.objects.select_related("alert__asset")
+        return rows.filter(alert=get_object_or_404(visible, pk=self.kwargs["alert_pk"]))
 
 
 class AssetAlertViewSet(mixins.ListModelMixin, StrictViewSet):

@@ -18,6 +18,7 @@ from techtrack.alerts.console.places import OK, refuse, texts_of
 from techtrack.alerts.domain import files
 from techtrack.alerts.services import Effect
 from techtrack.core import clock
+from techtrack.core.acting import speak_for
 from techtrack.core.errors import TechTrackError
 
 SIGNS = {"created": "[green]+[/]", "updated": "[yellow]~[/]", "deleted": "[red]-[/]", "unchanged": " "}
@@ -50,11 +51,14 @@ def run_import(path: Path, *, dry_run: bool, prune: bool, as_user: str | None) -
     try:
         texts = texts_of(path)
         read = [files.read(text, source=source) for source, text in texts.items()]
+        by = accounts.access_named(as_user) if as_user else internal("rules")
+        if as_user:
+            speak_for(by.principal)
         effects = services.import_rules(
             rules=[rule for one in read for rule in one.rules],
             prune={one.site for one in read} if prune else (),
             dry_run=dry_run,
-            by=accounts.access_named(as_user) if as_user else internal("rules"),
+            by=by,
             now=clock.now(),
         )
     except (TechTrackError, OSError) as error:

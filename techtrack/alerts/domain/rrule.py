@@ -17,6 +17,7 @@ YEAR = timedelta(days=366)
 # How far is looked for what comes next; leap days may be eight years apart.
 HORIZONS = {"HOURLY": 2 * YEAR, "DAILY": 12 * YEAR, "WEEKLY": 12 * YEAR, "MONTHLY": 12 * YEAR, "YEARLY": 12 * YEAR}
 STEPS = {"HOURLY": timedelta(hours=1), "DAILY": timedelta(days=1), "WEEKLY": timedelta(weeks=1)}
+DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
 MOST_A_DAY = 96
 # dateutil tries every period up to the year 9999 for one that matches: minutes, where none does. The calendar
 # repeats every 400 years to the weekday, so it is asked for the same days 7,600 years on, where the end is near.
@@ -184,6 +185,10 @@ def _check_together(parts: dict[str, str]) -> None:
     hours = len(set(parts.get("BYHOUR", "0").split(","))) if parts["FREQ"] != "HOURLY" else 24
     if minutes * hours > MOST_A_DAY:
         raise ValueError(f"it happens more than {MOST_A_DAY} times a day")
+    # So many moments a period has at most; for one beyond them dateutil looks through every period there will be.
+    most = minutes if parts["FREQ"] == "HOURLY" else DAYS[parts["FREQ"]] * hours * minutes
+    if min(abs(int(text)) for text in parts.get("BYSETPOS", "1").split(",")) > most:
+        raise ValueError(f"BYSETPOS counts to {most} here")
     _check_ordinals(parts)
 
 

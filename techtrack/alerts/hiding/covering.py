@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from techtrack.alerts import news
 from techtrack.alerts.domain.suppression import hidden_by
 from techtrack.alerts.domain.terms import parse_escalation, stages_above
 from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned, AssetHealthChanged
@@ -39,7 +40,8 @@ def cover(facts: Sequence[object], *, now: datetime) -> list[object]:
             changed += _write(list(_alerts(wanted)), wanted, now)
     known = {alert.pk: alert for alert in changed}
     told = [_as_it_is(fact, known) for fact in facts]
-    told += [_announced(alert, now) for alert in changed if alert.pk not in raised and _to_be_told(alert)]
+    graver_now = [alert for alert in changed if alert.pk not in raised and news.waits(alert)]
+    told += [news.announced(alert, now, opens_task=True) for alert in graver_now]
     return told + _healths(changed)
 
 
@@ -63,15 +65,11 @@ def _settle(pks: Sequence[int], now: datetime) -> None:
     locked = list(_alerts(pks).select_for_update(of=("self",), no_key=True))
     changed = _write(locked, _decided(Alert.objects.filter(pk__in=pks), now), now)
     for alert in changed:
-        if _to_be_told(alert):
-            events.publish(_announced(alert, now))
-        elif not alert.active and not alert.hidden:
-            # Whoever was told of it before it was hidden waits to hear that it is over.
-            events.publish(_returned(alert, now))
+        events.publish_all(news.in_sight(alert, now))
     for fact in _healths(changed):
         events.publish(fact)
     # Last: their listener takes the lock under which live events are numbered.
-    events.publish_all([_changed(alert) for alert in changed])
+    events.publish_all([news.changed(alert, _kind(alert)) for alert in changed])
 
 
 def _parts(pks: Sequence[int], size: int) -> list[Sequence[int]]:
@@ -121,7 +119,7 @@ def _write(alerts: Sequence[Alert], wanted: Mapping[int, str], now: datetime) ->
 
 def _escalates_at(alert: Alert, now: datetime) -> datetime | None:
     """Return when it becomes graver: people have their time from when they are told."""
-    if alert.escalates_at is None or alert.rule is None or not _to_be_told(alert):
+    if alert.escalates_at is None or alert.rule is None or not news.waits(alert):
         return alert.escalates_at
     waiting = stages_above(parse_escalation(alert.rule.escalation), alert.severity)
     return now + waiting[0].after if waiting else None
@@ -154,33 +152,3 @@ def _as_it_is(fact: object, known: dict[int, Alert]) -> object:
     if isinstance(fact, (AlertRaised, AlertReturned)) and fact.alert_id in known:
         return replace(fact, hidden=known[fact.alert_id].hidden)
     return fact
-
-
-def _to_be_told(alert: Alert) -> bool:
-    return alert.active and not alert.acknowledged_at and not alert.hidden
-
-
-def _announced(alert: Alert, now: datetime) -> AlertRaised:
-    return AlertRaised(
-        alert_id=alert.pk,
-        asset_id=alert.asset_id,
-        site_id=alert.asset.site_id,
-        severity=alert.severity,
-        at=now,
-        again=True,
-        open_task=alert.rule.open_task if alert.rule else None,
-    )
-
-
-def _returned(alert: Alert, now: datetime) -> AlertReturned:
-    return AlertReturned(
-        alert_id=alert.pk,
-        asset_id=alert.asset_id,
-        site_id=alert.asset.site_id,
-        severity=alert.severity,
-        at=now,
-    )
-
-
-def _changed(alert: Alert) -> AlertChanged:
-    return AlertChanged(alert_id=alert.pk, site_id=alert.asset.site_id, event=_kind(alert))

@@ -39,7 +39,10 @@ class AlertSummary(TypedDict):
 
 
 class AlertFrame(TypedDict):
-    """Something happened to an alert: ``event`` is what, as in its history at /api/alerts/{id}/events/."""
+    """Something happened to an alert: ``event`` is what, as in its history at /api/alerts/{id}/events/.
+
+    ``deleted`` is also told at a site that its asset has left, and ``moved`` at the one where it stands now.
+    """
 
     type: Literal["alert"]
     sequence: int

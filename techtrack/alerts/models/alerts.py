@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.alerts.domain.condition import SEVERITIES
+from techtrack.core.auditing import Audited
 from techtrack.core.models import Versioned
 
 # From what hides an alert to what it is (ALARMS model: derived of facts, never stored).
@@ -77,6 +78,8 @@ class Alert(Versioned):
     suppressed_by = models.CharField(max_length=64, blank=True, default="")
     escalates_at = models.DateTimeField(null=True)
 
+    # Alerts come, and go with their assets, in numbers, and what people do with them is told by AlertEvent.
+    audited = Audited(creation=False, cascades=False)
     objects = AlertQuerySet.as_manager()
 
     class Meta:
@@ -107,6 +110,10 @@ class Alert(Versioned):
 
     def __str__(self) -> str:
         return self.title
+
+    def audit_site(self) -> int | None:
+        """The site of its asset."""
+        return self.asset.site_id
 
     @property
     def state(self) -> str:

@@ -17,14 +17,17 @@ from techtrack.alerts.queries.lab import (
 )
 from techtrack.alerts.queries.lab_report import report
 from techtrack.alerts.queries.summaries import (
+    IN_SIGHT,
     open_summaries,
     summaries,
     what_we_hold,
     worst_active_severities,
     worst_active_severity,
 )
+from techtrack.alerts.queries.told import Reader
 
 __all__ = [
+    "IN_SIGHT",
     "MOST_VALUES",
     "Asked",
     "Explanation",
@@ -33,6 +36,7 @@ __all__ = [
     "Line",
     "Precedent",
     "Preview",
+    "Reader",
     "Report",
     "TooMuch",
     "codes_of",

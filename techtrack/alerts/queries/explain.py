@@ -15,6 +15,7 @@ from django.db.models import Q
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts.domain.evidence import Extreme, Origin, condition_of, origin_of, parameters_of, rises
 from techtrack.alerts.domain.kpi import Ints
+from techtrack.alerts.domain.tidings import TELLINGS
 from techtrack.alerts.domain.wording import RETURNED, Aside, Escalated, Facts, sentence
 from techtrack.alerts.models import Alert, AlertEvent, Rule, RuleRevision
 from techtrack.alerts.queries.hiders import hiders
@@ -202,8 +203,9 @@ def _rule_name(alert: Alert, definition: Mapping[str, Any], held: Held) -> str |
 
 
 def _events(alert: Alert) -> list[AlertEvent]:
-    """Return the newest events, oldest first."""
-    rows = AlertEvent.objects.filter(alert=alert).select_related("actor").order_by("-pk")
+    """Return the newest events, oldest first; who was told of them, again and again, explains nothing."""
+    rows = AlertEvent.objects.filter(alert=alert).exclude(kind__in=TELLINGS)
+    rows = rows.select_related("actor", "alert__asset").order_by("-pk")
     return list(rows[:MOST_EVENTS])[::-1]
 
 

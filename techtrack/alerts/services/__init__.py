@@ -1,7 +1,7 @@
 """What people and time do to alerts and rules, in one module per family; what the judge does is in recording.py."""
 
 from techtrack.alerts.services.actions import ACTIONS, Outcome, Said, acknowledge_alert, act, act_on_many
-from techtrack.alerts.services.alerts import create_alert, delete_alert, forget_asset, update_alert
+from techtrack.alerts.services.alerts import create_alert, delete_alert, follow_asset, forget_asset, update_alert
 from techtrack.alerts.services.files import Effect, import_rules
 from techtrack.alerts.services.packs import follow_pack
 from techtrack.alerts.services.previews import (
@@ -13,6 +13,7 @@ from techtrack.alerts.services.previews import (
     take_preview,
 )
 from techtrack.alerts.services.rules import create_rule, delete_rule, forget_site, update_rule
+from techtrack.alerts.services.telling import note_telling
 from techtrack.alerts.services.timers import end_due
 
 __all__ = [
@@ -32,10 +33,12 @@ __all__ = [
     "delete_rule",
     "end_due",
     "finish_preview",
+    "follow_asset",
     "follow_pack",
     "forget_asset",
     "forget_site",
     "import_rules",
+    "note_telling",
     "report_preview",
     "take_preview",
     "update_alert",

@@ -16,8 +16,9 @@ from techtrack.accounts.models import User
 from techtrack.alerts.domain.terms import parse_escalation, stages_above
 from techtrack.alerts.events import AlertAcknowledged
 from techtrack.alerts.models import Alert, AlertEvent
+from techtrack.alerts.news import changed, in_sight
 from techtrack.alerts.services.alerts import refuse_stranger
-from techtrack.alerts.services.telling import changed, happening, healths, in_sight, publish
+from techtrack.alerts.services.telling import happening, healths, publish
 from techtrack.core import clock
 from techtrack.core.errors import Conflict, Fault, Invalid, NotFound, Stale, TechTrackError
 

@@ -12,11 +12,13 @@ from django.db.models import Q
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Membership, User
 from techtrack.alerts import queries
-from techtrack.alerts.events import AlertRaised, AssetHealthChanged
+from techtrack.alerts.events import AlertChanged, AlertRaised, AssetHealthChanged
 from techtrack.alerts.models import Alert, AlertEvent, RuleState
-from techtrack.alerts.services.telling import changed, happening, health, publish, returned
+from techtrack.alerts.news import changed, returned
+from techtrack.alerts.services.telling import happening, health, publish
 from techtrack.assets.models import Asset
 from techtrack.core.errors import Conflict, Invalid, NotFound
+from techtrack.core.keys import prove_keys
 
 LONGEST_TITLE = 300
 KINDS = {
@@ -56,6 +58,8 @@ def create_alert(*, by: Access, now: datetime, data: dict[str, Any]) -> Alert:
     refuse_stranger(data.get("assignee"), asset)
     values = {"raised_at": now} | data | {"title": _title(data, asset)}
     alert = Alert.objects.create(created_at=now, updated_at=now, **values)
+    # Who is to be told is asked of the asset, which somebody may be deleting at this moment.
+    prove_keys(alert)
     happening(alert, "raised", by=by, now=now, at=alert.raised_at).save()
     raised = AlertRaised(
         alert_id=alert.pk,
@@ -85,7 +89,7 @@ def update_alert(*, alert: Alert, by: Access, changes: dict[str, Any], expected:
     if "title" in changes:
         changes = changes | {"title": _title({"description": alert.description} | changes, alert.asset)}
     # Held until commit, so that what is told as the difference is the difference.
-    before = Alert.objects.select_for_update().filter(pk=alert.pk).first()
+    before = Alert.objects.select_for_update(no_key=True).filter(pk=alert.pk).first()
     if before is None:
         raise NotFound("it is gone")
     if before.rule_id is not None and changes.get("severity", before.severity) != before.severity:
@@ -125,6 +129,14 @@ def _leave_to_rule(alert: Alert) -> None:
         raise RuleDecides(
             f"the rule of alert {alert.pk} says when it is over: shelve it, take it out of service, or change the rule"
         )
+
+
+@transaction.atomic
+def follow_asset(*, asset_id: int, left: int) -> None:
+    """Announce the open alerts of an asset that has left a site (0: none): there they are gone, here they are new."""
+    alerts = list(Alert.objects.select_related("asset").filter(asset=asset_id, is_open=True).order_by("pk"))
+    gone = [AlertChanged(alert_id=alert.pk, site_id=left or None, event="deleted") for alert in alerts]
+    publish([*gone, *(changed(alert, "moved") for alert in alerts)])
 
 
 @transaction.atomic

@@ -1,16 +1,20 @@
-"""What every write of alerts tells: its event in the history, and the facts that others hear."""
+"""What every write of alerts tells: its event in the history, and how bad its asset is; and who was told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts import queries
-from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned, AssetHealthChanged
+from techtrack.alerts.events import AlertChanged, AssetHealthChanged
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.core import events
+
+# Of a cascade, thousands are told of at once.
+WRITTEN_AT_ONCE = 1000
 
 
 def happening(  # noqa: PLR0913 - these are the columns of the history
@@ -39,50 +43,6 @@ def happening(  # noqa: PLR0913 - these are the columns of the history
     )
 
 
-def changed(alert: Alert, kind: str) -> AlertChanged:
-    """Return the fact that watchers of the alert hear."""
-    return AlertChanged(alert_id=alert.pk, site_id=alert.asset.site_id, event=kind)
-
-
-def returned(alert: Alert, at: datetime) -> AlertReturned:
-    """Return the fact that the trouble is over."""
-    return AlertReturned(
-        alert_id=alert.pk,
-        asset_id=alert.asset_id,
-        site_id=alert.asset.site_id,
-        severity=alert.severity,
-        at=at,
-        hidden=alert.hidden,
-    )
-
-
-def announced(alert: Alert, now: datetime, open_task: dict[str, Any] | None = None) -> AlertRaised:
-    """Return the fact that people are to be told of the alert, (once) more."""
-    return AlertRaised(
-        alert_id=alert.pk,
-        asset_id=alert.asset_id,
-        site_id=alert.asset.site_id,
-        severity=alert.severity,
-        at=now,
-        again=True,
-        open_task=open_task,
-    )
-
-
-def in_sight(alert: Alert, now: datetime) -> list[object]:
-    """Return what is to be told of an alert that somebody, or time, has just brought back into sight.
-
-    ISA-18.2: what is still wrong is announced again, and what was raised out of sight has opened no task yet. Whoever
-    was told of it before waits to hear that it is over.
-    """
-    if alert.hidden:
-        return []
-    if not alert.active:
-        return [returned(alert, now)]
-    open_task = alert.rule.open_task if alert.rule else None
-    return [] if alert.acknowledged_at else [announced(alert, now, open_task)]
-
-
 def health(asset_id: int) -> AssetHealthChanged:
     """Return the fact how bad the asset's alerts are now."""
     return AssetHealthChanged(asset_id=asset_id, worst=queries.worst_active_severity(asset_id))
@@ -96,3 +56,13 @@ def healths(alerts: Iterable[Alert]) -> list[object]:
 def publish(facts: Iterable[object]) -> None:
     """Publish ``facts``, AlertChanged last: its listener takes the lock under which live events are numbered."""
     events.publish_all(sorted(facts, key=lambda fact: isinstance(fact, AlertChanged)))
+
+
+def note_telling(*, alerts: Collection[int], kind: str, evidence: Mapping[str, Any], now: datetime) -> None:
+    """Write into the history of alerts that somebody was told of them, or was not (domain/tidings.py TELLINGS).
+
+    Call it in the transaction in which that is so, and keep the alerts from being deleted before.
+    """
+    rows = (AlertEvent(alert_id=pk, kind=kind, at=now, recorded_at=now, evidence=evidence) for pk in alerts)
+    while part := list(islice(rows, WRITTEN_AT_ONCE)):
+        AlertEvent.objects.bulk_create(part)

@@ -10,8 +10,9 @@ from django.db.models import F, Q
 
 from techtrack.alerts.domain.terms import Stage, parse_escalation, stages_above
 from techtrack.alerts.models import Alert
+from techtrack.alerts.news import announced, changed, in_sight
 from techtrack.alerts.services.actions import IN_SERVICE, UNSHELVED
-from techtrack.alerts.services.telling import announced, changed, happening, health, in_sight, publish
+from techtrack.alerts.services.telling import happening, health, publish
 
 MOST_AT_ONCE = 200
 VISIBLE = Q(shelved_until=None, out_of_service_until=None, suppressed_by="")

@@ -43,14 +43,6 @@ def post(client, alert, action, body=None, **headers):
     return client.post(f"{URL}{alert.pk}/{action}/", body or {}, format="json", headers=headers)
 
 
-@pytest.fixture
-def heard(monkeypatch):
-    """The facts that were published during the test."""
-    facts = []
-    monkeypatch.setattr("techtrack.core.events.publish", facts.append)
-    return facts
-
-
 @pytest.mark.parametrize("action", CASES)
 class TestAction:
     def test_writes_its_facts_and_one_event(self, api, erik, robot, heard, action):

@@ -18,14 +18,6 @@ MINUTE = timedelta(minutes=1)
 ESCALATION = [{"after": "PT10M", "severity": "high"}, {"after": "PT30M", "severity": "critical"}]
 
 
-@pytest.fixture
-def heard(monkeypatch):
-    """The facts that were published during the test."""
-    facts = []
-    monkeypatch.setattr("techtrack.core.events.publish", facts.append)
-    return facts
-
-
 def at(minutes):
     """Let the timers run at that minute until nothing is due."""
     while services.end_due(now=NOW + minutes * MINUTE):

@@ -28,14 +28,6 @@ def report(olga, robot):
     return make
 
 
-@pytest.fixture
-def heard(monkeypatch):
-    """The facts that were published during the test."""
-    facts = []
-    monkeypatch.setattr("techtrack.core.events.publish", facts.append)
-    return facts
-
-
 def names(facts):
     return [type(fact).__name__ for fact in facts]
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from techtrack.accounts.queries import access_of
-from techtrack.alerts import hiding, jobs
+from techtrack.alerts import hiding, jobs, news
 from techtrack.alerts import services as alerts
 from techtrack.alerts.domain.suppression import InhibitedByItself
 from techtrack.alerts.events import AlertChanged, AlertRaised, AlertReturned
@@ -405,7 +405,7 @@ class TestRaces:
             for alert in Alert.objects.filter(pk__in=pks):
                 alert.suppressed_by = "task:12"
                 covering._write([alert], dict.fromkeys(pks, ""), now)
-                events.publish(covering._announced(alert, now))
+                events.publish(news.announced(alert, now, opens_task=True))
 
         self.two_look(robot, monkeypatch, careless)
         assert len(told(heard)) == 2

@@ -210,7 +210,7 @@ class TestASiteThatGoes:
         robot.site = None
         robot.save()
         page = Head.current(rulebook.HEAD)
-        accounts.delete_site(site=other_site, by=internal(), expected=None)
+        accounts.delete_site(site=other_site, by=internal(), expected=None, now=NOW)
         assert Head.current(rulebook.HEAD) > page
         assert not Alert.objects.filter(active=True).exists()
         work(judge)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from techtrack.accounts.domain.access import internal
+from techtrack.alerts import judge as judging
 from techtrack.alerts import recall, rulebook, screening
 from techtrack.alerts import services as alerts
 from techtrack.alerts.domain.condition import Circumstances
@@ -72,6 +74,44 @@ def judge(db):
 
 def blob():
     return JudgeMemory.objects.get(name=COMMITS)
+
+
+class TestTurningThePage:
+    """How often the judge reads the rules anew."""
+
+    @pytest.mark.parametrize(
+        ("takes", "passed", "rests"),
+        [
+            pytest.param(0.05, 0.0, 0.45, id="nine times as long as the last reading took"),
+            pytest.param(0.05, 0.4, 0.05, id="less what has passed since"),
+            pytest.param(0.05, 2.0, 0.0, id="not at all where rules change seldom"),
+            pytest.param(30.0, 0.0, 1.0, id="never longer than a second"),
+        ],
+    )
+    def test_is_read_for_a_tenth_of_the_time_at_most(self, monkeypatch, judge, takes, passed, rests):
+        clock, slept, load = [1000.0], list[float](), RuleBook.load
+
+        def slowly(book):
+            clock[0] += takes
+            return load(book)
+
+        monkeypatch.setattr(judging, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        monkeypatch.setattr(judging, "rest", slept.append)
+        monkeypatch.setattr(RuleBook, "load", slowly)
+        make_rule(name="first")
+        work(judge)
+        clock[0] += passed
+        make_rule(name="second")
+        work(judge)
+        assert slept[1:] == [pytest.approx(rests)]
+
+    def test_that_has_not_changed_costs_no_rest(self, monkeypatch, judge, robot):
+        slept = list[float]()
+        monkeypatch.setattr(judging, "rest", slept.append)
+        for at in range(3):
+            send(robot, (at, 70.0))
+            work(judge)
+        assert slept == []
 
 
 class TestRestart:

@@ -27,14 +27,6 @@ def body(plant):
     }
 
 
-@pytest.fixture
-def heard(monkeypatch):
-    """The facts that were published during the test."""
-    facts = []
-    monkeypatch.setattr("techtrack.core.events.publish", facts.append)
-    return facts
-
-
 def pointers(answer):
     return [error["pointer"] for error in answer.json()["errors"]]
 
