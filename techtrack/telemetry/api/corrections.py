@@ -87,7 +87,7 @@ class MarkViewSet(ViewSet):
         asked = [name for name in NAMES if name in request.query_params]
         if len(asked) != 1:
             raise Invalid(f"one of {', '.join(NAMES)} is expected", pointer="?asset")
-        asset = _named(request, asked[0], request.query_params[asked[0]])
+        asset = _named(request, asked[0], request.query_params[asked[0]], pointer=f"?{asked[0]}")
         code = codes(request)
         if len(code) > 1:
             raise Invalid("one parameter is expected, or none", pointer="?parameter")
@@ -109,7 +109,7 @@ class MarkViewSet(ViewSet):
             quality=Quality[data["quality"].upper()],
             reason=data["reason"],
         )
-        asset = _named(request, name, data[name])
+        asset = _named(request, name, data[name], pointer=f"/{name}")
         mark, is_new = services.mark_quality(asset=asset, said=said, by=access, now=clock.now())
         told = mark_as_json(mark, queries.names_of([mark.by_id]))
         response = Response(told, status=201 if is_new else 200)
@@ -161,9 +161,9 @@ def _paged(request: Request, rows: QuerySet, as_json: Callable[[Any, Mapping[int
     return pages.get_paginated_response([as_json(row, names) for row in page])
 
 
-def _named(request: Request, name: str, ref: Any) -> Asset:
+def _named(request: Request, name: str, ref: Any, *, pointer: str) -> Asset:
     if isinstance(ref, bool) or not isinstance(ref, (int, str)) or ref == "":
-        raise Invalid("an id or a key is expected", pointer=f"/{name}")
+        raise Invalid("an id or a key is expected", pointer=pointer)
     return visible_asset(request, ref, kind=None if name == "asset" else name)
 
 

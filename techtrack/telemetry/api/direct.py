@@ -18,11 +18,14 @@ from rest_framework.request import Request
 from techtrack.accounts.domain.access import Access
 from techtrack.core.api import native
 from techtrack.core.api.native import Answer, Application, Headers, NotOurs, Receive, Scope, Send
+from techtrack.core.errors import Overloaded
 from techtrack.telemetry.api.urls import urlpatterns
 from techtrack.telemetry.ingest.callers import Callers
 from techtrack.telemetry.ingest.threads import Threads
 
 READERS = 4
+# In work or in line for one of them; beyond it a question is refused at once.
+MOST_WAITING = 100
 LONGEST_REMEMBERED = 500
 ROOMS = ("/api/history", "/api/latest", "/api/equipment/", "/api/sensors/")
 _SHOWN = {b"content-type", b"content-length"}
@@ -31,12 +34,20 @@ _SHOWN = {b"content-type", b"content-length"}
 class Direct:
     """The ASGI application; ``behind`` is the one that answers the rest."""
 
-    def __init__(self, behind: Application, callers: Callers, routes: Iterable[URLPattern] = urlpatterns) -> None:
+    def __init__(
+        self,
+        behind: Application,
+        callers: Callers,
+        routes: Iterable[URLPattern] = urlpatterns,
+        *,
+        most: int = MOST_WAITING,
+    ) -> None:
         self._behind = behind
         self._callers = callers
         views = ((route, getattr(route.callback, "cls", None)) for route in routes)
         self._routes = [(route.pattern, view) for route, view in views if getattr(view, "direct", False)]
         self._threads = Threads(READERS, name="reading")
+        self._most = most
 
     def close(self) -> None:
         """Finish what was begun."""
@@ -62,6 +73,8 @@ class Direct:
         raise NotOurs
 
     async def _answered(self, scope: Scope, headers: Headers, view: Any, named: Mapping[str, Any]) -> Answer:
+        if self._threads.inside >= self._most:
+            raise Overloaded
         visitor = await self._callers.visitor(headers, (scope.get("client") or ("", 0))[0])
         if visitor.access is None:
             raise NotOurs

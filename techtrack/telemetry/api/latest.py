@@ -149,4 +149,5 @@ def _cells(
 
 
 def _json(body: str) -> HttpResponse:
-    return HttpResponse(body.encode(), content_type="application/json")
+    # Of this second: by the next question it is another.
+    return HttpResponse(body.encode(), content_type="application/json", headers={"Cache-Control": "private, no-store"})

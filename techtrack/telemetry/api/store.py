@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.core.cache import cache
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from redis.exceptions import RedisError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +16,7 @@ from rest_framework.views import APIView
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.core import clock
+from techtrack.core.api import idempotency
 from techtrack.core.api.fields import refuse_unknown_fields
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.viewsets import ReadOnlyViewSet
@@ -118,16 +121,21 @@ class StoreView(APIView):
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, set())
         _access(request).require(Role.ADMIN, None)
-        figures = cache.get(CACHED)
+        figures = None
+        # Without Redis they are counted each time.
+        with suppress(RedisError):
+            figures = cache.get(CACHED)
         if figures is None:
             figures = FiguresSerializer(queries.figures(clock.now())).data
-            cache.set(CACHED, figures, REMEMBERED)
+            with suppress(RedisError):
+                cache.set(CACHED, figures, REMEMBERED)
         return Response(figures)
 
 
 class _RunView(APIView):
     kind: ClassVar[RunKind]
 
+    @idempotency.keyed
     def post(self, request: Request) -> Response:
         refuse_unknown_parameters(request, set())
         # Who names an asset here would get a run of everything.

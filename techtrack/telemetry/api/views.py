@@ -87,7 +87,6 @@ class IngestView(APIView):
 class ReadingViewSet(ViewSet):
     """Readings one by one or in batches; corrections by engineers."""
 
-    door = "readings"
     parser_classes = [ReadingsParser, MergePatchParser]
     content_negotiation_class = ByFormat
     remembers_callers = True
@@ -98,6 +97,11 @@ class ReadingViewSet(ViewSet):
         super().initial(request, *args, **kwargs)
         known = {"list": listing.PARAMETERS | {self.asset_kind}, "create": {"on_error"}}.get(self.action or "", set())
         refuse_unknown_parameters(request, known)
+
+    @property
+    def door(self) -> str:
+        """Of a key that only brings readings; what is stored it does not change."""
+        return "readings" if self.action == "create" else "resources"
 
     def list(self, request: Request) -> Response | StreamingHttpResponse:
         form = asked_form(request)

@@ -22,12 +22,18 @@ class Threads:
 
     def __init__(self, count: int = 4, *, name: str = "ingest") -> None:
         self._count = count
+        # How many are in work or in line.
+        self.inside = 0
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` in one of the threads and return what it returns."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _guarded, partial(work, *args, **kwargs))
+        self.inside += 1
+        try:
+            return await loop.run_in_executor(self._pool, _guarded, partial(work, *args, **kwargs))
+        finally:
+            self.inside -= 1
 
     def close(self) -> None:
         """Finish what was begun, close the connections, and end the threads."""

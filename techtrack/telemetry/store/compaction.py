@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db.models import Min, QuerySet, Sum
 from prometheus_client import Counter
 
 from techtrack.core.errors import Conflict
+from techtrack.core.jobs import rest
 from techtrack.telemetry.domain.reading import Kind
 from techtrack.telemetry.domain.statistics import Statistics
 from techtrack.telemetry.models import (
@@ -39,6 +41,9 @@ from techtrack.telemetry.store.tail import HOUR, View
 LATE = timedelta(minutes=2)
 # Hours a transaction: on SQLite it holds the write lock for some milliseconds, elsewhere it keeps nobody waiting.
 GROUPS = {"sqlite": 64, "postgresql": 256}
+# Between two of them it rests three times as long as the last took, at most so many s: who asks meanwhile shares the
+# interpreter with it.
+REST, LONGEST_REST = 3.0, 1.0
 FORGOTTEN = 500
 PAGE = 1000
 SWEPT_SEGMENTS, SWEPT_READINGS = 2000, 50_000
@@ -68,7 +73,8 @@ def compact(now: datetime, *, force: bool = False) -> int | None:
     # Also what came after the end of its asset, from somebody who did not know of it yet.
     view = view.without(segments.forgotten())
     _forget(view)
-    for group in Fold(view).groups(GROUPS[connection.vendor]):
+    groups = Fold(view).groups(GROUPS[connection.vendor])
+    for group in groups if force or _is_long(floor) else _resting(groups):
         _write(group, view, now)
     for rows in latest.folded(view):
         with transaction.atomic():
@@ -103,6 +109,21 @@ def sweep() -> int:
         last = found[min(int(np.searchsorted(sizes, SWEPT_READINGS)), len(found) - 1)][0]
         deleted += Segment.objects.filter(lane=LANE, position__lte=last).delete()[0]
     return deleted
+
+
+def _is_long(floor: int) -> bool:
+    """Tell whether more waits than one fold takes: then the log grows faster than a resting compactor folds it."""
+    waiting = Segment.objects.filter(lane=LANE, position__gt=floor).aggregate(readings=Sum("readings"))["readings"] or 0
+    return bool(waiting > 2 * settings.FOLD_READINGS or segments.head() - floor > 2 * settings.FOLD_SEGMENTS)
+
+
+def _resting(groups: Iterable[Group]) -> Iterator[Group]:
+    """Give the groups one by one; rest after each, in proportion to what making and writing it took."""
+    began = time.monotonic()
+    for group in groups:
+        yield group
+        rest(min(LONGEST_REST, REST * (time.monotonic() - began)))
+        began = time.monotonic()
 
 
 def _whole_hours(floor: int) -> int:

