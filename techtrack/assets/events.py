@@ -13,12 +13,14 @@ class AssetChanged:
     """An asset was created or deleted, or something that others look at was changed: look again.
 
     ``moved``: it came or went, or its site, type or tags are other ones; ``interval``: so is that at which it sends.
+    ``left`` is the site where it stood before (0: none), None where it stands where it stood.
     """
 
     asset_id: int
     moved: bool = True
     interval: bool = False
     attributes: frozenset[str] = frozenset()
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,13 +87,14 @@ def update_asset(*, asset: Asset, by: Access, changes: dict[str, Any], expected:
         _refuse_circle(asset, changes["parent"])
     if "type" in changes:
         changes = changes | {"type": _type_of(changes["type"], now)}
-    before = _place(asset), asset.expected_interval, asset.attributes
+    before, site = (_place(asset), asset.expected_interval, asset.attributes), asset.site_id
     asset.change(expected=expected, now=now, **changes)
     # Said only then: whoever resolves scopes looks at every rule again, and names change far more often.
     moved, interval = _place(asset) != before[0], asset.expected_interval != before[1]
     attributes = _differing(before[2], asset.attributes)
     if moved or interval or attributes:
-        events.publish(AssetChanged(asset.pk, moved=moved, interval=interval, attributes=attributes))
+        left = None if asset.site_id == site else site or 0
+        events.publish(AssetChanged(asset.pk, moved=moved, interval=interval, attributes=attributes, left=left))
     return asset
 
 
@@ -114,14 +115,18 @@ def delete_asset(*, asset: Asset, by: Access, confirm: str | None, expected: int
             f"{', '.join(held)} would be deleted with {asset.name!r}: repeat with ?confirm=<its name> if that is "
             "meant, or set its status to retired"
         )
-    events.publish(AssetDeleting(asset.pk))
-    accounts.revoke_keys_of_asset(asset_id=asset.pk)
     pk = asset.pk
-    try:
-        asset.remove(expected=expected)
-    except ProtectedError as error:
-        raise InUse(f"other assets are parts of {asset.name!r}: move or delete them first") from error
-    events.publish(AssetChanged(pk))
+    # Live events are numbered at the end: those who write of the asset, and are waited for here, number theirs too.
+    with events.at_once():
+        events.publish(AssetDeleting(pk))
+        accounts.revoke_keys_of_asset(asset_id=pk)
+        # What others have written of it by now goes with it; who comes later learns that it is gone.
+        asset.hold()
+        try:
+            asset.remove(expected=expected)
+        except ProtectedError as error:
+            raise InUse(f"other assets are parts of {asset.name!r}: move or delete them first") from error
+        events.publish(AssetChanged(pk))
 
 
 def _type_of(slug: str | None, now: datetime) -> AssetType | None:

@@ -18,6 +18,7 @@ from techtrack.accounts import queries as accounts
 from techtrack.accounts.domain.access import Access, internal
 from techtrack.assets.models import Asset
 from techtrack.core import clock
+from techtrack.core.acting import speak_for
 from techtrack.core.errors import TechTrackError
 from techtrack.integrations import services
 from techtrack.integrations.services import BadRows, ImportPlan, ImportReport, Layout, Progress, UnknownAsset
@@ -60,7 +61,9 @@ def run_import(  # noqa: PLR0913 - one argument for each option of the command
     plan = ImportPlan(layout, asset=asset or "", dry_run=dry_run, skip_bad_rows=skip_bad_rows, resume=not again)
     access = internal("import")
     try:
-        access = accounts.access_named(as_user) if as_user else access
+        if as_user:
+            access = accounts.access_named(as_user)
+            speak_for(access.principal)
         with _bars(console) as progress:
             report = services.import_file(path=Path(path), plan=plan, by=access, now=clock.now(), progress=progress)
     except BadRows as refusal:

@@ -17,7 +17,7 @@ from techtrack.accounts.domain.access import Access
 from techtrack.accounts.domain.addresses import client_address
 from techtrack.accounts.queries import key_access, session_access
 from techtrack.core import clock
-from techtrack.core.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from techtrack.core.errors import Forbidden, Unauthenticated, Unavailable
 from techtrack.live.messages import Authenticate
 
 Scope = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ class NotForKeys(Forbidden):
     """The scope of the key does not reach live news."""
 
 
-class Refused(Invalid):
+class Refused(Forbidden):
     """The socket is not opened at all: whoever asks is not a client of ours."""
 
 
@@ -122,6 +122,21 @@ class Request:
         forwarded = self._headers.get("x-forwarded-for", "")
         return client_address(peer, forwarded, behind_proxy=settings.BEHIND_PROXY)
 
+    @property
+    def path(self) -> str:
+        """What was asked for."""
+        return str(self._scope["path"])
+
+    @property
+    def given_id(self) -> str:
+        """The id that the request brought, if any."""
+        return self._headers.get("x-request-id", "")
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Tell whether the server sends a whole answer in place of a socket."""
+        return "websocket.http.response" in self._scope.get("extensions", {})
+
     def subprotocol(self, known: str) -> str | None:
         """Return ``known`` if the client offers it."""
         return known if known in self._scope.get("subprotocols", ()) else None
@@ -129,7 +144,7 @@ class Request:
     def _is_ours(self, origin: str, host: str) -> bool:
         secure = self._scope.get("scheme") == "wss" or settings.SECURE
         return origin == f"{'https' if secure else 'http'}://{host}" or any(
-            _trusts(trusted, origin) for trusted in settings.CSRF_TRUSTED_ORIGINS
+            _trusts(trusted, origin) for trusted in (*settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ALLOWED_ORIGINS)
         )
 
 

@@ -7,6 +7,5 @@ from techtrack.live import services
 
 
 def forget_old_events() -> bool:
-    """Forget what is older than a day; nothing is left to do at once."""
-    services.forget_old(now=clock.now())
-    return False
+    """Forget a part of what is older than a day; True where more may be left."""
+    return services.forget_old(now=clock.now()) == services.FORGOTTEN_AT_ONCE

@@ -61,8 +61,7 @@ class LiveSocket:
         try:
             request.check()
         except Refused as error:
-            # Before it is accepted, so that the server answers the handshake with 403.
-            await send({"type": "websocket.close", "code": NOT_ALLOWED, "reason": error.detail})
+            await _turn_away(request, error, send)
             return
         await send({"type": "websocket.accept", "subprotocol": request.subprotocol(SUBPROTOCOL)})
         wire = _Wire(receive, send)
@@ -214,6 +213,19 @@ class _Conversation:
             self._subscriber.say(_reply("pong", message.id))
         else:
             raise BadMessage("this socket knows who is calling")
+
+
+async def _turn_away(request: Request, error: Refused, send: Send) -> None:
+    """Refuse the handshake itself: where the server can, with a whole answer, else with its own bare 403."""
+    from techtrack.core.api import problems  # noqa: PLC0415 - DRF can only be read once Django is set up
+
+    if not request.may_be_answered:
+        await send({"type": "websocket.close", "code": NOT_ALLOWED, "reason": error.detail})
+        return
+    status, named, body = problems.early(error, instance=request.path, given=request.given_id)
+    headers = [(name.lower().encode(), value.encode()) for name, value in named]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _code_of(error: TechTrackError) -> int:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.assets.models import Kind
+from techtrack.core.auditing import Audited
 from techtrack.core.models import Versioned
 
 
@@ -25,6 +26,8 @@ class Category(Versioned):
     name = models.CharField(max_length=100)
     colour = models.CharField(max_length=7, blank=True, default="")
 
+    # A person's own words.
+    audited = Audited(hidden=frozenset({"name"}))
     objects = CategoryQuerySet.as_manager()
 
     class Meta:
@@ -91,6 +94,8 @@ class Task(Versioned):
     automatic = models.BooleanField(default=False, editable=False)
     completed_at = models.DateTimeField(null=True)
 
+    # Who administers does not read what people write for themselves; and they go with a person or an asset in numbers.
+    audited = Audited(hidden=frozenset({"title", "description"}), cascades=False)
     objects = TaskQuerySet.as_manager()
 
     class Meta:
@@ -109,6 +114,10 @@ class Task(Versioned):
 
     def __str__(self) -> str:
         return self.title
+
+    def audit_site(self) -> int | None:
+        """The site of its asset, if it has one."""
+        return self.asset.site_id if self.asset else None
 
     @property
     def equipment(self) -> int | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.accounts.events import PersonalDataAsked
 from techtrack.accounts.models import Membership, User
 from techtrack.assets.events import WhatHolds
 from techtrack.core.clock import isoformat
+from techtrack.core.rows import Section, naming
 from techtrack.tasks.domain.audience import Audience
 from techtrack.tasks.domain.workflow import UNFINISHED
-from techtrack.tasks.models import Level, Task, TaskOwner, TaskQuerySet, TaskShare
+from techtrack.tasks.models import Category, Level, Task, TaskOwner, TaskQuerySet, TaskShare
 
 MOST_SHOWN = 500
 
@@ -136,3 +138,11 @@ def _colleagues(by: Access) -> QuerySet[Membership]:
         return Membership.objects.all()
     here = Q(site__in=sites) | Q(site=None)
     return Membership.objects.filter(here) if sites else Membership.objects.none()
+
+
+def personal_data(asked: PersonalDataAsked) -> Iterator[Section]:
+    """Answer with tasks that the person made, is to do, or was shared, and the drawers for them."""
+    yield naming(Task, asked.user_id, "created_by")
+    yield naming(TaskOwner, asked.user_id, "user")
+    yield naming(TaskShare, asked.user_id, "user")
+    yield naming(Category, asked.user_id, "owner")

@@ -18,8 +18,8 @@ from techtrack.assets.models import Asset
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Fault, Forbidden, Invalid
 from techtrack.tasks import queries
-from techtrack.tasks.domain.audience import NOBODY
-from techtrack.tasks.domain.workflow import draft_for_alert
+from techtrack.tasks.domain.audience import NOBODY, Audience
+from techtrack.tasks.domain.workflow import UNFINISHED, draft_for_alert
 from techtrack.tasks.events import TaskChanged
 from techtrack.tasks.models import Category, Level, State, Task, TaskOwner, TaskQuerySet, TaskShare
 
@@ -144,6 +144,16 @@ def forget_asset(*, asset_id: int, now: datetime) -> None:
     with _told(Task.objects.filter(asset=asset_id)):
         queries.goes_with(asset_id).delete()
         Task.objects.filter(asset=asset_id).update(asset=None, version=F("version") + 1, updated_at=now)
+
+
+@transaction.atomic
+def follow_asset(*, asset_id: int, left: int) -> None:
+    """Announce the unfinished tasks about an asset that has left a site (0: none) to those who may see them now."""
+    rows = Task.objects.filter(asset=asset_id, state__in=UNFINISHED).order_by("pk")
+    now = queries.audiences(rows)
+    gone = [(pk, Audience(audience.people, left).without(audience)) for pk, audience in now.items()]
+    lost = [TaskChanged(pk, "deleted", audience) for pk, audience in gone if audience]
+    events.publish_all([*lost, *(TaskChanged(pk, "changed", audience) for pk, audience in now.items())])
 
 
 @transaction.atomic

@@ -12,7 +12,8 @@ from django.db import connection
 from techtrack.accounts.domain.access import Scope
 from techtrack.accounts.models import ApiKey
 from techtrack.alerts.judge import NAME as JUDGE
-from techtrack.notifications.models import Channel, Delivery, DeliveryState
+from techtrack.notifications import queries as notifications
+from techtrack.notifications.models import LETTER, Channel, Delivery, DeliveryState
 from techtrack.telemetry import queries as telemetry
 from techtrack.watch.domain import facts
 from techtrack.watch.domain.facts import Facts, Limits
@@ -58,6 +59,7 @@ def look(at: datetime) -> Facts:
         channels=tuple(_channels(at)),
         sources=tuple(_sources(at, known)),
         dead_letters=_dead_letters(at),
+        untold=notifications.groups_put_off(),
     )
 
 
@@ -118,7 +120,8 @@ def _sources(at: datetime, known: Memories) -> list[facts.Source]:
 def _dead_letters(at: datetime) -> int:
     # By the last attempt: a message is tried for a day before it is given up.
     rows = Delivery.objects.filter(state=DeliveryState.DEAD, next_attempt_at__gt=at - REMEMBERED)
-    return rows.filter(channel__enabled=True).count()
+    # Of letters about accounts many go to addresses that strangers made up.
+    return rows.filter(channel__enabled=True).exclude(event=LETTER).count()
 
 
 def _mark(raw: dict[str, Any] | None) -> Mark | None:

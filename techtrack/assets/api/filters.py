@@ -7,7 +7,7 @@ import django_filters
 from techtrack.accounts.models import ApiKey
 from techtrack.assets import queries
 from techtrack.assets.models import AssetQuerySet, Status
-from techtrack.core.api.filters import FilterSet, IdFilter, MomentFilter
+from techtrack.core.api.filters import FilterSet, FlagFilter, IdFilter, MomentFilter
 
 
 class AssetFilters(FilterSet):
@@ -45,3 +45,7 @@ class KeyFilters(FilterSet):
     scope = django_filters.ChoiceFilter(choices=ApiKey._meta.get_field("scope").choices)
     site = IdFilter("site_id")
     asset = IdFilter("asset_id")
+    created_by = IdFilter("created_by_id")
+    expires_before = MomentFilter("expires_at", "lt", label="Ends before this.")
+    last_used_before = MomentFilter("last_used", "lt", label="Not shown since.")
+    unused = FlagFilter(field_name="last_used", lookup_expr="isnull", label="Whether nobody has shown it yet.")

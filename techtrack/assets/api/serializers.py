@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from techtrack.accounts.models import ApiKey, Site
+from techtrack.accounts.services.keys import LONGEST_OVERLAP
 from techtrack.assets import queries
 from techtrack.assets.models import Asset, AssetType, Health, Parameter
 from techtrack.core import clock
@@ -354,6 +355,9 @@ class KeySerializer(ResourceSerializer[ApiKey]):
         help_text="Addresses and networks it may be used from; empty means from anywhere.",
     )
     last_used = MomentField(allow_null=True, read_only=True)
+    old_until = MomentField(
+        allow_null=True, read_only=True, help_text="Until then the text from before the last rotation opens as well."
+    )
     created_at = MomentField(read_only=True)
 
     class Meta:
@@ -368,6 +372,7 @@ class KeySerializer(ResourceSerializer[ApiKey]):
             "expires_at",
             "allowed_addresses",
             "last_used",
+            "old_until",
             "created_by",
             "version",
             "created_at",
@@ -382,3 +387,14 @@ class IssuedKeySerializer(KeySerializer):
 
     class Meta(KeySerializer.Meta):
         fields = [*KeySerializer.Meta.fields, "key"]
+
+
+class RotationSerializer(serializers.Serializer):
+    """How a key is rotated."""
+
+    overlap = serializers.IntegerField(
+        min_value=0,
+        max_value=LONGEST_OVERLAP // timedelta(seconds=1),
+        default=0,
+        help_text="Seconds for which the text of before opens as well: at most a week.",
+    )

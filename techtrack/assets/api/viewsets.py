@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,10 +26,14 @@ from techtrack.assets.api.serializers import (
     NewAssetTypeSerializer,
     PacksSerializer,
     ParameterSerializer,
+    RotationSerializer,
 )
 from techtrack.assets.models import Asset, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core import clock
 from techtrack.core.api import concurrency
+from techtrack.core.api.bulk import BulkViewSet
+from techtrack.core.api.fields import refuse_unknown_fields
+from techtrack.core.api.keeping import KeptListViewSet
 from techtrack.core.api.viewsets import ResourceViewSet
 
 
@@ -39,7 +44,7 @@ def _shown(rows: QuerySet) -> QuerySet:
     return ordered
 
 
-class AssetViewSet(ResourceViewSet):
+class AssetViewSet(BulkViewSet):
     """Assets of one ``kind``."""
 
     kind: ClassVar[Kind]
@@ -55,7 +60,7 @@ class AssetViewSet(ResourceViewSet):
     @extend_schema(
         parameters=[OpenApiParameter("confirm", description="The asset's name, to delete what is kept of it as well.")]
     )
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response | HttpResponse:
         """Delete it; 409 tells what would be deleted with it, unless ``confirm`` is its name."""
         return super().destroy(request, *args, **kwargs)
 
@@ -86,7 +91,7 @@ class SensorViewSet(AssetViewSet):
     queryset = _shown(Sensor.objects.all())
 
 
-class AssetTypeViewSet(ResourceViewSet):
+class AssetTypeViewSet(KeptListViewSet, BulkViewSet):
     """Kinds of assets: what they measure, how often, and how long it is kept."""
 
     queryset = AssetType.objects.all()
@@ -123,7 +128,7 @@ class AssetTypeViewSet(ResourceViewSet):
         services.delete_asset_type(asset_type=instance, by=self.request.auth, expected=expected)
 
 
-class ParameterViewSet(ResourceViewSet):
+class ParameterViewSet(KeptListViewSet, BulkViewSet):
     """What is measured: code, UCUM unit, labels of states."""
 
     queryset = Parameter.objects.all()
@@ -161,6 +166,7 @@ class KeyViewSet(ResourceViewSet):
         """Make a key; its text is shown this once."""
         # No Idempotency-Key here: its record would keep the text.
         serializer = self.get_serializer(data=request.data)
+        refuse_unknown_fields(request.data, serializer)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
         key, text = accounts.create_key(
@@ -177,17 +183,21 @@ class KeyViewSet(ResourceViewSet):
 
     @extend_schema(
         operation_id="keys_rotate",
-        request=None,
+        request=RotationSerializer,
         responses={201: IssuedKeySerializer},
         parameters=[OpenApiParameter("If-Match", location="header", description="The ETag you have seen.")],
     )
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give the key a new text, shown this once; the old one opens nothing from now on."""
+        """Give the key a new text, shown this once; the old one opens nothing any more once ``overlap`` is over."""
+        form = RotationSerializer(data=request.data)
+        refuse_unknown_fields(request.data, form)
+        form.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=form.validated_data["overlap"])
         key = self.get_object()
         expected = concurrency.expected_version(request, key.version)
         by = self.request.auth
-        work = partial(accounts.rotate_key, key=key, by=by, expected=expected, now=clock.now())
+        work = partial(accounts.rotate_key, key=key, by=by, overlap=overlap, expected=expected, now=clock.now())
         return self._issued(*self._guarded(key, work))
 
     def edit(self, instance: ApiKey, data: dict[str, Any], expected: int | None) -> ApiKey:

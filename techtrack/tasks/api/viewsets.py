@@ -10,7 +10,8 @@ from rest_framework.mixins import ListModelMixin
 
 from techtrack.assets.models import Asset, Equipment, Sensor
 from techtrack.core import clock
-from techtrack.core.api.viewsets import ResourceViewSet, StrictViewSet
+from techtrack.core.api.bulk import BulkViewSet
+from techtrack.core.api.viewsets import StrictViewSet
 from techtrack.tasks import services
 from techtrack.tasks.api.filters import TaskFilter, WorkFilter
 from techtrack.tasks.api.serializers import CategorySerializer, TaskSerializer
@@ -30,7 +31,7 @@ class _Tasks(StrictViewSet):
         return {**super().get_serializer_context(), "now": clock.now()}
 
 
-class TaskViewSet(_Tasks, ResourceViewSet):
+class TaskViewSet(_Tasks, BulkViewSet):
     """Work: own, shared, and about assets of the caller's sites."""
 
     filterset_class = TaskFilter
@@ -71,7 +72,7 @@ class SensorTasksViewSet(_AssetTasks):
     asset_model = Sensor
 
 
-class CategoryViewSet(ResourceViewSet):
+class CategoryViewSet(BulkViewSet):
     """The caller's own categories."""
 
     queryset = Category.objects.all()

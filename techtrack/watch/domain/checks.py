@@ -74,6 +74,12 @@ KINDS: Mapping[str, Kind] = {
         "Messages wait and are tried again. The channel's page shows what the other side says; a test message tells "
         "whether it is mended.",
     ),
+    "untold_groups": Kind(
+        "high",
+        "1",
+        "Alerts of these groups have reached nobody yet; it is tried every minute. Their history names the route and "
+        "what is wrong with it, such as a template that breaks.",
+    ),
     "dead_letters": Kind(
         "medium",
         "1",
@@ -108,7 +114,7 @@ def examine(facts: Facts, limits: Limits) -> list[Finding]:
     found = [_judge(facts, limits), *_workers(facts, limits), *_loops(facts, limits), *_disk(facts, limits)]
     found += [_source(source, facts) for source in facts.sources]
     found += [_channel(channel, limits) for channel in facts.channels]
-    return [*found, _dead_letters(facts.dead_letters)]
+    return [*found, _dead_letters(facts.dead_letters), _untold(facts.untold)]
 
 
 def _judge(facts: Facts, limits: Limits) -> Finding:
@@ -194,6 +200,11 @@ def _channel(channel: Channel, limits: Limits) -> Finding:
 def _dead_letters(count: int) -> Finding:
     title = f"{count} {'message was' if count == 1 else 'messages were'} given up"
     return Finding("dead_letters", "", float(count), title, float(count), 1.0)
+
+
+def _untold(count: int) -> Finding:
+    title = f"{count} {'group' if count == 1 else 'groups'} of alerts cannot be told"
+    return Finding("untold_groups", "", float(count), title, float(count), 1.0)
 
 
 def _for(seconds: float | None) -> str:

@@ -67,7 +67,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it, seen ``at``. ``mark`` is what was remembered of the judge."""
+    """All of it, seen ``at``. ``mark`` is what was remembered of the judge, ``untold`` groups could not be told."""
 
     at: datetime
     head: int = 0
@@ -77,6 +77,7 @@ class Facts:
     channels: tuple[Channel, ...] = ()
     sources: tuple[Source, ...] = ()
     dead_letters: int = 0
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)

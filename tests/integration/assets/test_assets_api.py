@@ -88,6 +88,20 @@ class TestCreating:
         assert Asset.objects.count() == 1
         assert IdempotencyRecord.objects.count() == 1
 
+    def test_an_idempotency_key_changes_once_and_deletes_once(self, client, door):
+        made = client.post(f"/api/{door}/", {"name": "Press"}, format="json")
+        path, patch = made["Location"], {"path": made["Location"], "data": {"name": "Lathe"}, "format": "json"}
+        headers = {"Idempotency-Key": "a", "If-Match": made["ETag"]}
+        first, again = client.patch(**patch, headers=headers), client.patch(**patch, headers=headers)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.content == first.content
+        assert (again["ETag"], again["Idempotency-Replayed"]) == (first["ETag"], "true")
+        # The same key for another method is another request.
+        assert client.delete(path, headers={"Idempotency-Key": "a"}).status_code == 422
+        gone = [client.delete(path, headers={"Idempotency-Key": "b"}) for _ in range(2)]
+        assert [(one.status_code, one.content, "Content-Type" in one) for one in gone] == [(204, b"", False)] * 2
+        assert client.delete(path).status_code == 404
+
     @pytest.mark.parametrize(
         ("change", "pointer"),
         [

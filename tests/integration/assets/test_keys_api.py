@@ -11,7 +11,7 @@ from tests import factories
 
 FIELDS = [
     *("id", "name", "prefix", "scope", "asset", "site", "expires_at", "allowed_addresses", "last_used"),
-    *("created_by", "version", "created_at"),
+    *("old_until", "created_by", "version", "created_at"),
 ]
 
 
@@ -101,6 +101,37 @@ class TestKeys:
         assert machine(rotated.json()["key"]).get("/api/equipment/").status_code == 200
         stale = api(erik).post(f"/api/keys/{made['id']}/rotate/", headers={"If-Match": '"1"'})
         assert stale.status_code == 412
+
+    def test_a_rotated_key_opens_with_its_old_text_too_where_an_overlap_is_asked_for(self, api, erik):
+        made = mint(api(erik), scope="read")
+        rotated = api(erik).post(f"/api/keys/{made['id']}/rotate/", {"overlap": 3600}, format="json")
+        assert rotated.json()["old_until"] is not None
+        for text in (made["key"], rotated.json()["key"]):
+            assert machine(text).get("/api/equipment/").status_code == 200
+        refused = api(erik).post(f"/api/keys/{made['id']}/rotate/", {"overlap": 7 * 86400 + 1}, format="json")
+        assert (refused.status_code, pointers(refused)) == (400, ["/overlap"])
+
+    @pytest.mark.parametrize(
+        ("query", "names"),
+        [
+            ("unused=true", {"new", "ending"}),
+            ("unused=false", {"used"}),
+            ("expires_before=2027-01-01T00:00:00Z", {"ending"}),
+            ("last_used_before=2026-11-22T00:00:00Z", {"used"}),
+        ],
+    )
+    def test_those_that_nobody_uses_or_that_end_soon_are_found(self, query, names, api, erik, adam, now):
+        factories.make_key(erik)
+        factories.make_key(erik)
+        factories.make_key(erik)
+        for key, (name, fields) in zip(
+            ApiKey.objects.order_by("pk"),
+            [("new", {}), ("used", {"last_used": now}), ("ending", {"expires_at": now})],
+            strict=True,
+        ):
+            ApiKey.objects.filter(pk=key.pk).update(name=name, **fields)
+        found = api(adam).get(f"/api/keys/?{query}&created_by={erik.pk}").json()["results"]
+        assert {row["name"] for row in found} == names
 
     def test_a_deleted_key_opens_nothing(self, api, erik):
         made = mint(api(erik), scope="read")

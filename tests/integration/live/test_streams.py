@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from techtrack.core import clock
-from techtrack.live import services
+from techtrack.live import jobs, services
 from techtrack.live.models import LiveEvent
 from techtrack.live.threads import in_thread
 
@@ -200,6 +200,18 @@ class TestResuming:
         record.now(own)
         assert services.forget_old(now=clock.now()) == 0
         assert services.forget_old(now=clock.now() + services.KEPT * 2) == 1
+
+    def test_old_events_are_forgotten_in_parts_the_oldest_first(self, record, own, transactional_db, monkeypatch):
+        for _ in range(5):
+            record.now(own)
+        monkeypatch.setattr(services, "FORGOTTEN_AT_ONCE", 2)
+        monkeypatch.setattr(services, "KEPT", -services.KEPT)
+        kept = list(LiveEvent.objects.order_by("pk").values_list("pk", flat=True))
+        left = []
+        while jobs.forget_old_events():
+            left.append(list(LiveEvent.objects.order_by("pk").values_list("pk", flat=True)))
+        assert left == [kept[2:], kept[4:]]
+        assert not LiveEvent.objects.exists()
 
 
 class TestRefusing:

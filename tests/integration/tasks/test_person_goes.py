@@ -14,7 +14,7 @@ from tests.factories import make_task
 @pytest.fixture
 def leave(adam):
     """``leave(olga)``: an administrator deletes her account."""
-    return lambda user: services.delete_user(user=user, by=queries.access_of(adam), expected=None)
+    return lambda user: services.delete_user(user=user, by=queries.access_of(adam), expected=None, now=factories.NOW)
 
 
 def share(task, user, level):
@@ -84,7 +84,9 @@ class TestDeletedPerson:
 
     def test_erased_by_itself_leaves_the_same(self, olga, erik):
         shared, private = make_task(olga, owners=[erik]), make_task(olga)
-        services.erase_self(user=olga, by=queries.access_of(olga), password=factories.PASSWORD, expected=None)
+        services.erase_self(
+            user=olga, by=queries.access_of(olga), password=factories.PASSWORD, expected=None, now=factories.NOW
+        )
         assert list(Task.objects.all()) == [shared]
         assert private.pk != shared.pk
 

@@ -10,6 +10,7 @@ from techtrack.accounts.domain.access import internal
 from techtrack.alerts import services as alerts
 from techtrack.alerts.models import Alert
 from techtrack.assets.models import Asset
+from techtrack.notifications.jobs import tell
 from techtrack.notifications.models import Channel, Delivery, DeliveryState, Notice
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.models import LogConsumer
@@ -226,6 +227,28 @@ class TestChannel:
         assert world.alerts("dead_letters")[0].title == "1 message was given up"
         Delivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.SENT)
         world.until(lambda: not world.active("dead_letters"))
+
+
+class TestTelling:
+    def test_that_breaks_is_told_until_it_is_mended(self, world, worker, plant, monkeypatch):
+        factories.make_route(factories.make_channel(), tags=["cnc"])
+        robot = factories.make_equipment("Robot", tags=["cnc"], site=plant)
+        data = {"asset": robot, "severity": "high", "title": "Too hot"}
+        alerts.create_alert(by=internal(), now=world.at, data=data)
+
+        def break_down(*_, **__):
+            raise ValueError("whatever it is")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("techtrack.notifications.services.tell_groups", break_down)
+            world.run(60)
+            tell(now=world.at)
+            world.until(lambda: world.active("untold_groups"))
+        assert world.alerts("untold_groups")[0].title == "1 group of alerts cannot be told"
+        world.run(60)
+        tell(now=world.at)
+        assert Delivery.objects.filter(event="raised").exists()
+        world.until(lambda: not world.active("untold_groups"))
 
 
 class TestAlert:
