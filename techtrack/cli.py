@@ -28,6 +28,7 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             _tell_settings(kwargs)
             _set_up()
+            _sign(command.__name__)
             from django.db import OperationalError, ProgrammingError  # noqa: PLC0415 - needs Django set up
 
             from techtrack.config.server import CannotStart  # noqa: PLC0415 - needs Django set up
@@ -66,6 +67,13 @@ def _set_up() -> None:
     import django  # noqa: PLC0415 - slow, and not needed for --help
 
     django.setup()
+
+
+def _sign(name: str) -> None:
+    """Let what a command writes be known as written by it, and by whom of the system's users it was given."""
+    from techtrack.core.acting import Actor, act_as  # noqa: PLC0415 - as settings
+
+    act_as(Actor(via=f"command: {name.strip('_').replace('_', ' ')}", agent=f"uid {os.getuid()}"))
 
 
 @click.group()
@@ -219,6 +227,20 @@ def doctor() -> int:
 
 
 @main.group()
+def keys() -> None:
+    """The keys that access tokens are signed with."""
+
+
+@keys.command("rotate")
+@_plainly
+def keys_rotate() -> int:
+    """Make a new signing key; tokens of the present one stay good. Restart the servers then."""
+    from techtrack.config.rotation import rotate_jwt_key  # noqa: PLC0415
+
+    return rotate_jwt_key(say=_say)
+
+
+@main.group()
 def rules() -> None:
     """Keep rules as files, test them, and try them on the past."""
 
@@ -305,6 +327,30 @@ def store_rebuild(**options: Any) -> int:
     from techtrack.telemetry.storekeeper import rebuild  # noqa: PLC0415
 
     return rebuild(**options)
+
+
+@main.group()
+def audit() -> None:
+    """Prove that the audit log is as it was written."""
+
+
+@audit.command("verify")
+@_plainly
+def audit_verify() -> int:
+    """Hold every entry of the audit log against its hash; exit code 1 where something was changed, added or lost."""
+    from techtrack.accounts.console import verify_audit_log  # noqa: PLC0415
+
+    return verify_audit_log(say=_say)
+
+
+@audit.command("accept")
+@click.option("--reason", required=True, help="Why it ends otherwise than was noted; it is recorded.")
+@_plainly
+def audit_accept(reason: str) -> int:
+    """Take the log as it ends now for the right one: after a backup was restored, or the database was moved."""
+    from techtrack.accounts.console import accept_audit_log  # noqa: PLC0415
+
+    return accept_audit_log(reason=reason, say=_say)
 
 
 if __name__ == "__main__":

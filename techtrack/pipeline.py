@@ -9,12 +9,28 @@ it is opened, and the news to *show* it is numbered for open pages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
+from techtrack.accounts import jobs as account_jobs
 from techtrack.accounts.domain.access import Access, Role
-from techtrack.accounts.events import SiteDeleting, SiteZoneChanged, UserDeleting
+from techtrack.accounts.events import (
+    AuditNoted,
+    LetterOwed,
+    LoggedOut,
+    PersonalDataAsked,
+    RolesChanged,
+    SessionsEnded,
+    SiteDeleting,
+    SiteZoneChanged,
+    TokenReused,
+    UserDeleting,
+)
+from techtrack.accounts.services import audit
+from techtrack.accounts.services.audit_reading import told_of_person
 from techtrack.alerts import jobs as alert_jobs
 from techtrack.alerts import queries as alerts
 from techtrack.alerts import rulebook
@@ -31,12 +47,15 @@ from techtrack.alerts.events import (
 )
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.live.frames import AlertFrame, AlertsShown
+from techtrack.alerts.queries.people import personal_data as alerts_of_people
 from techtrack.assets import queries as asset_queries
 from techtrack.assets import services as assets
 from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
 from techtrack.core import clock
+from techtrack.core.auditing import Changed, Denied, SecurityFact
 from techtrack.core.events import after, answer, in_one, together
 from techtrack.core.jobs import Loop, wake
+from techtrack.core.writes import writes
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
 from techtrack.live.bus import bus
@@ -45,6 +64,7 @@ from techtrack.live.feeds import LiveEventFeed
 from techtrack.live.hub import hub
 from techtrack.live.topics import Forms, Topic
 from techtrack.notifications import jobs as notification_jobs
+from techtrack.notifications import queries as notification_queries
 from techtrack.notifications import services as notifications
 from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, NoticesWritten
 from techtrack.notifications.live import shown
@@ -58,7 +78,11 @@ from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.events import SegmentAppended, StoreRunAsked
 from techtrack.telemetry.live.feed import ReadingsFeed
 from techtrack.telemetry.live.frames import ReadingFrame
+from techtrack.telemetry.queries.people import personal_data as readings_of_people
 from techtrack.watch import jobs as watch_jobs
+
+# What they say of a caller may have been remembered.
+CREDENTIALS = frozenset({"user", "api-key"})
 
 
 def connect() -> None:
@@ -70,6 +94,8 @@ def connect() -> None:
     together(RuleChanged, rulebook.turn_page)
     together(AssetChanged, rulebook.follow_asset)
     together(AssetTypeChanged, rulebook.follow_type)
+    # It stands at another site: who may see what is about it, sees that now.
+    together(AssetChanged, _follow_move)
     # A type that begins with a pack gets the pack's rules with it.
     together(AssetTypeMade, _follow_pack)
     after(RuleChanged, wake("judge"), _hint("rules"))
@@ -81,6 +107,8 @@ def connect() -> None:
     together(AlertRaised, lambda fact: _queue_messages(fact, "raised"))
     together(AlertReturned, lambda fact: _queue_messages(fact, "returned"))
     together(AlertChanged, _queue_rise)
+    # account -> its person: a letter is queued with what it is about.
+    together(LetterOwed, lambda fact: notifications.owe_letter(fact, now=clock.now()))
     after(NoticesWritten, wake("teller"), _hint("notices"))
     after(DeliveriesQueued, wake("sender"), _hint("deliveries"))
     # alert -> repair
@@ -94,26 +122,17 @@ def connect() -> None:
     # store -> keep: what is derived of readings is made beside, where it is not made already.
     after(SiteZoneChanged, wake("compactor"))
     after(StoreRunAsked, wake("store runs"))
-    # An asset goes: its readings go with it, and who would lose something says so first.
-    together(AssetDeleting, lambda fact: tasks.forget_asset(asset_id=fact.asset_id, now=clock.now()))
-    together(AssetDeleting, lambda fact: alert_services.forget_asset(asset_id=fact.asset_id))
-    # Last: from here on everybody who sends readings waits for the head of the log.
-    together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id, now=clock.now()))
-    answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold)
-    # A site goes: what was judged by its rules alone is over.
-    together(SiteDeleting, lambda fact: alert_services.forget_site(site_id=fact.site_id, now=clock.now()))
-    # A person goes: work that others need stays with them.
-    together(UserDeleting, lambda fact: notifications.forget_person(user_id=fact.user_id))
-    together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
+    _let_go()
+    # Somebody may do less, or more: what is remembered of callers ends, in every process.
+    for ended in (LoggedOut, RolesChanged, SessionsEnded, TokenReused):
+        after(ended, _forget_callers)
+    after(Changed, lambda fact: _forget_callers(fact) if fact.object_type in CREDENTIALS else None)
+    # A person asks what is stored of the own self.
+    answer(PersonalDataAsked, notification_queries.personal_data, alerts_of_people, readings_of_people)
+    answer(PersonalDataAsked, task_queries.personal_data, lambda asked: [("audit", told_of_person(asked.user_id))])
+    _record()
     _show_live()
-    # What other processes did: hints, which may be lost; all of these also look without one.
-    bus.hear("log", hub.wake, wake("judge"))
-    bus.hear("rules", wake("judge"))
-    bus.hear("hiding", wake("hider"))
-    bus.hear("previews", wake("rule lab"))
-    bus.hear("events", hub.wake)
-    bus.hear("notices", wake("teller"))
-    bus.hear("deliveries", wake("sender"))
+    _hear()
 
 
 def loops() -> list[Loop]:
@@ -128,7 +147,10 @@ def loops() -> list[Loop]:
         Loop("teller", notification_jobs.tell_due, every=1.0),
         Loop("sender", notification_jobs.send_due, every=1.0),
         Loop("old messages", notification_jobs.forget_old, every=3600.0),
+        Loop("old guesses", account_jobs.forget_old_guesses, every=3600.0),
         Loop("live events", live_jobs.forget_old_events, every=3600.0),
+        Loop("audit sealer", account_jobs.seal_audit_log, every=2.0, rest=0.1),
+        Loop("old audit entries", account_jobs.forget_old_entries, every=3600.0),
     ]
 
 
@@ -151,6 +173,49 @@ def watchers(*, works: bool, serves: bool) -> list[Loop]:
     return found
 
 
+def _let_go() -> None:
+    # An asset goes: its readings go with it, and who would lose something says so first.
+    together(AssetDeleting, lambda fact: tasks.forget_asset(asset_id=fact.asset_id, now=clock.now()))
+    together(AssetDeleting, lambda fact: alert_services.forget_asset(asset_id=fact.asset_id))
+    # Last: from here on everybody who sends readings waits for the head of the log.
+    together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id, now=clock.now()))
+    answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold)
+    # A site goes: first what tells people there, for which tellers are waited for; what its rules alone judged is over.
+    together(SiteDeleting, lambda fact: notifications.forget_site(site_id=fact.site_id))
+    together(SiteDeleting, lambda fact: alert_services.forget_site(site_id=fact.site_id, now=clock.now()))
+    # A person goes: work that others need stays with them.
+    together(UserDeleting, lambda fact: notifications.forget_person(user_id=fact.user_id))
+    together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
+    together(UserDeleting, _forget_shown)
+    together(UserDeleting, lambda fact: audit.forget_person_in_audit(user_id=fact.user_id, now=clock.now()))
+
+
+def _record() -> None:
+    # Whatever people configure, and whatever happens to their way in, is recorded with it.
+    together(Changed, lambda fact: audit.note_change(fact=fact, now=clock.now()))
+    for fact in SecurityFact.__subclasses__():
+        together(fact, lambda fact: audit.note_security(fact=fact, now=clock.now()))
+    after(Denied, lambda fact: audit.note_denied(fact=fact, now=clock.now()))
+    after(AuditNoted, wake("audit sealer"))
+
+
+def _hear() -> None:
+    # What other processes did: hints, which may be lost; all of these also look without one.
+    bus.hear("log", hub.wake, wake("judge"))
+    bus.hear("rules", wake("judge"))
+    bus.hear("hiding", wake("hider"))
+    bus.hear("previews", wake("rule lab"))
+    bus.hear("events", hub.wake)
+    bus.hear("notices", wake("teller"))
+    bus.hear("deliveries", wake("sender"))
+    bus.hear("callers", lambda _: writes.tell())
+
+
+def _forget_callers(_: object) -> None:
+    writes.tell()
+    bus.tell("callers", 0)
+
+
 def _hint(topic: str) -> Callable[[object], None]:
     return lambda _: bus.tell(topic, 0)
 
@@ -158,6 +223,12 @@ def _hint(topic: str) -> Callable[[object], None]:
 def _follow_pack(fact: AssetTypeMade) -> None:
     if fact.pack is not None:
         alert_services.follow_pack(type_id=fact.type_id, pack=fact.pack, by=fact.by, now=fact.at)
+
+
+def _follow_move(fact: AssetChanged) -> None:
+    if fact.left is not None:
+        alert_services.follow_asset(asset_id=fact.asset_id, left=fact.left)
+        tasks.follow_asset(asset_id=fact.asset_id, left=fact.left)
 
 
 def _queue_messages(fact: AlertRaised | AlertReturned, event: str) -> None:
@@ -192,6 +263,28 @@ def _show_alerts(facts: Sequence[AlertChanged]) -> None:
     )
 
 
+def _forget_shown(fact: UserDeleting) -> None:
+    """Take the name of a person who goes out of what open pages may still ask for; and what went to that person."""
+    live.rewrite(
+        rows=Q(payload__alert__acknowledged_by=fact.user_id) | Q(payload__alert__assignee=fact.user_id),
+        change=partial(_nameless, fact.user_id),
+    )
+    own = [f"users/{fact.user_id}/{what}" for what in ("tasks", "deliveries")]
+    live.rewrite(rows=Q(topics__in=own), change=lambda payload: {"type": payload["type"]})
+    live.rewrite(
+        rows=Q(payload__delivery__person=fact.user_id),
+        change=lambda payload: payload | {"delivery": payload["delivery"] | {"error": "", "subject": ""}},
+    )
+
+
+def _nameless(person: int, payload: dict[str, Any]) -> dict[str, Any]:
+    alert = dict(payload["alert"])
+    for role in ("acknowledged_by", "assignee"):
+        if alert.get(role) == person:
+            alert |= {role: None, f"{role}_name": None}
+    return payload | {"alert": alert}
+
+
 def _show_tasks(facts: Sequence[TaskChanged]) -> None:
     known = task_queries.summaries(fact.task_id for fact in facts)
     told = []
@@ -207,11 +300,14 @@ def _show_deliveries(facts: Sequence[DeliveryChanged]) -> None:
     known = shown.summaries(fact.delivery_id for fact in facts)
     told = []
     for fact in facts:
-        delivery = known[fact.delivery_id]
+        delivery = known.get(fact.delivery_id)
+        if delivery is None:
+            continue
         topics = [f"sites/{fact.site_id or 0}/deliveries"]
         topics += [] if delivery["person"] is None else [f"users/{delivery['person']}/deliveries"]
         told.append((topics, {"type": "delivery", "event": fact.state, "delivery": delivery}))
-    live.record_all(told=told, now=clock.now())
+    if told:
+        live.record_all(told=told, now=clock.now())
 
 
 def _show_live() -> None:

@@ -1,4 +1,4 @@
-"""What every test shares: the database of this run, the cast (plugins/cast.py), a platform (plugins/platform.py)."""
+"""What every test shares: the database of this run, and in plugins/ the cast, a platform, a mail server."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from tests import servers
 # Before anything imports Django's settings: they read the environment once.
 servers.arrange()
 
-pytest_plugins = ["tests.plugins.missing", "tests.plugins.configured", "tests.plugins.cast", "tests.plugins.platform"]
+pytest_plugins = [f"tests.plugins.{name}" for name in ("missing", "configured", "cast", "platform", "post")]

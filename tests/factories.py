@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from techtrack.accounts.domain.access import Role, Scope, internal
-from techtrack.accounts.models import ApiKey, Membership, Site, User
+from techtrack.accounts.models import ApiKey, Invitation, InvitedRole, Lockout, Membership, Site, User
 from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core.clock import to_micros
@@ -31,8 +31,9 @@ def make_site(name: str, **fields: Any) -> Site:
 
 
 def make_user(username: str, *, role: Role | None = None, site: Site | None = None, **fields: Any) -> User:
-    """A person whose password is PASSWORD; with a ``role`` at ``site``, or for all sites where site is None."""
-    user = User(username=username, email=f"{username}@example.org", **fields)
+    """A person with a verified address whose password is PASSWORD; with a ``role`` at ``site`` (None: all sites)."""
+    fields = {"email": f"{username}@example.org", "email_verified_at": NOW} | fields
+    user = User(username=username, **fields)
     user.set_password(PASSWORD)
     user.save()
     if role is not None:
@@ -68,11 +69,25 @@ def make_parameter(code: str = "", **fields: Any) -> Parameter:
     return Parameter.objects.create(code=code or f"parameter_{next(_numbers)}", **STAMPS, **fields)
 
 
+def make_invitation(inviter: User, site: Site | None, **fields: Any) -> Invitation:
+    """An invitation that is open until a week after NOW."""
+    defaults = {"email": f"guest{next(_numbers)}@example.org", "expires_at": NOW + timedelta(days=7)}
+    made = Invitation.objects.create(invited_by=inviter, **(defaults | STAMPS | fields))
+    InvitedRole.objects.create(invitation=made, site=site, role=Role.VIEWER)
+    return made
+
+
 def make_key(maker: User, *, scope: Scope = Scope.INGEST, **fields: Any) -> ApiKey:
     """A key's row; its secret is not known to anybody."""
     number = next(_numbers)
     secret = {"prefix": f"p{number}", "digest": f"{number:064x}"}
     return ApiKey.objects.create(name=f"Key {number}", created_by=maker, scope=scope, **secret, **STAMPS, **fields)
+
+
+def make_lockout(user: User) -> Lockout:
+    """One wrong guess about somebody."""
+    number = next(_numbers)
+    return Lockout.objects.create(key=f"{number:064x}", user=user, failures=1, tried_at=NOW, failed_at=NOW)
 
 
 def make_rule(**fields: Any) -> Rule:

@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
 
 from django.conf import settings
 
-from techtrack.config.front import AfterWrites, Bridge, Receive, Scope, Send, WholeBody
+from techtrack.config.front import AfterWrites, Bridge, Queue, Receive, Scope, Send, WholeBody
 from techtrack.config.wsgi import django, spare_garbage
 from techtrack.core.writes import writes
 from techtrack.live.bus import bus
@@ -19,7 +19,8 @@ from techtrack.pipeline import loops, watchers
 from techtrack.telemetry.api.direct import Direct
 from techtrack.telemetry.ingest.gateway import PATHS, Gateway, Limits
 
-_whole = WholeBody(Bridge(django, workers=settings.WEB_CONCURRENCY), limit=settings.MAX_BODY)
+_queue = Queue(Bridge(django, workers=settings.WEB_CONCURRENCY), most=settings.WAITING_REQUESTS)
+_whole = WholeBody(_queue, limit=settings.MAX_BODY, queue=_queue)
 _gateway = Gateway(
     _whole,
     Limits(
@@ -28,7 +29,7 @@ _gateway = Gateway(
         waiting_readings=settings.INGEST_WAITING_READINGS,
     ),
 )
-_direct = Direct(_whole, _gateway.callers)
+_direct = Direct(_whole, _gateway.callers, most=settings.WAITING_REQUESTS)
 # A role that is taken away or a key that is revoked here is felt by the very next request, whichever process gets it.
 _http = AfterWrites(_direct, writes.tell)
 

@@ -57,6 +57,17 @@ class Env:
         """A list, separated by commas."""
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
 
+    def numbers(self, name: str, default: str) -> dict[str, int]:
+        """Numbers by name, ``a=1,b=2``; those that are left out are as in ``default``, which names them all."""
+        found = _numbers(default.split(","))
+        try:
+            given = _numbers(self.items(name, default))
+        except ValueError:
+            raise BadSetting(f"{name} is written as name=number, separated by commas.") from None
+        if strange := given.keys() - found.keys():
+            raise BadSetting(f"{name} knows no {min(strange)}; it knows {', '.join(found)}.")
+        return found | given
+
 
 def made_folder(path: Path) -> Path:
     """Make a folder of the platform's own, closed to other users.
@@ -91,13 +102,57 @@ def kept_secret(path: Path) -> str:
     return value
 
 
+def older_secrets(path: Path) -> list[str]:
+    """Return the secrets that stood in ``path`` before ``rotate_secret``, as long as they are kept."""
+    file = _older(path)
+    return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+
+def rotate_secret(path: Path) -> None:
+    """Put a new secret in place of the one kept in ``path``, which is kept beside it, and no older one.
+
+    Raises:
+        BadSetting: there is none to rotate, or the folder cannot be written.
+    """
+    try:
+        # First the old one to its place: whenever this is interrupted, what was signed stays readable.
+        _replace(_older(path), path.read_text(encoding="utf-8"))
+        _replace(path, secrets.token_urlsafe(64))
+    except OSError as error:
+        raise BadSetting(f"The secret in {path} cannot be rotated: {error.strerror}.") from None
+
+
+def _older(path: Path) -> Path:
+    return path.with_name(f"{path.name}.old")
+
+
+def _replace(path: Path, text: str) -> None:
+    _write(path, text).replace(path)
+
+
+def _write(beside: Path, text: str) -> Path:
+    """Write a file for the owner alone, durably, under a name of its own."""
+    draft = beside.with_name(f".{beside.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def _numbers(items: list[str]) -> dict[str, int]:
+    pairs = (item.partition("=") for item in items)
+    found = {name.strip(): int(number) for name, _, number in pairs}
+    if any(number < 0 for number in found.values()):
+        raise ValueError
+    return found
+
+
 def _create(path: Path) -> None:
     if path.exists():
         return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(secrets.token_urlsafe(64))
+    draft = _write(path, secrets.token_urlsafe(64))
     try:
         # A link appears whole or not at all, and fails where another process was first.
         os.link(draft, path)

@@ -10,6 +10,9 @@ from typing import Any, cast
 from a2wsgi import WSGIMiddleware
 from django.core.exceptions import RequestDataTooBig
 
+from techtrack.core.errors import Overloaded
+from techtrack.core.http import METHODS, REQUESTS
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,6 +24,8 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 # Where the threads of the bridge find out that nobody reads any more.
 GONE = "techtrack.gone"
 
+# Whoever watches the process must hear from it just when it has much to do.
+WATCHED = frozenset({"/healthz", "/readyz", "/metrics"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Doors that machines knock at all the time, and that change nothing but readings.
 READINGS = ("/api/data", "/api/measurements", "/api/ingest")
@@ -37,20 +42,25 @@ class Gone(Exception):
 class WholeBody:
     """Buffers a request body up to ``limit`` bytes, then hands it on with its true length.
 
-    The bridge to WSGI alone would lose chunked bodies and take a truncated upload for a complete one.
+    The bridge to WSGI alone would lose chunked bodies and take a truncated upload for a complete one. Where ``queue``
+    is full nothing is read.
     """
 
-    def __init__(self, application: Application, *, limit: int) -> None:
+    def __init__(self, application: Application, *, limit: int, queue: Queue | None = None) -> None:
         self._application = application
         self._limit = limit
+        self._queue = queue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._queue is not None and self._queue.refuses(scope):
+            await refuse(Overloaded(), scope, send)
+            return
         try:
             body = await self._read(scope, receive)
         except Gone:
             return
         except TooLarge:
-            await _refuse(scope, send)
+            await refuse(RequestDataTooBig(), scope, send)
             return
         headers = [(k, v) for k, v in scope["headers"] if k not in {b"content-length", b"transfer-encoding"}]
         # WSGI writes X_Forwarded_For as X-Forwarded-For, which a proxy before us vouches for: no such names.
@@ -72,6 +82,33 @@ class WholeBody:
                 raise TooLarge
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+class Queue:
+    """Lets ``most`` requests in at once, in work or in line for a thread, and refuses the others at once (503).
+
+    A line that only grows answers nobody in time: its first ones have gone when their turn comes.
+    """
+
+    def __init__(self, application: Application, *, most: int) -> None:
+        self._application = application
+        self._most = most
+        self._inside = 0
+
+    def refuses(self, scope: Scope) -> bool:
+        """Tell whether there is no room for a request."""
+        return self._inside >= self._most and scope["path"] not in WATCHED
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Again: others may have come while its body was read.
+        if self.refuses(scope):
+            await refuse(Overloaded(), scope, send)
+            return
+        self._inside += 1
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            self._inside -= 1
 
 
 class Bridge:
@@ -157,11 +194,17 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
+async def refuse(error: Exception, scope: Scope, send: Send) -> None:
+    """Answer a request before Django sees it; the line is closed where a body goes on coming over it."""
     from techtrack.core.api import problems  # noqa: PLC0415 - DRF can only be read once Django is set up
 
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    status, named, body = problems.early(RequestDataTooBig(), instance=scope["path"], given=given)
+    status, named, body = problems.early(error, instance=scope["path"], given=given)
+    said = dict(scope["headers"])
+    if said.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in said:
+        named = [(name, value) for name, value in named if name != "Connection"]
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    REQUESTS.labels("refused", method, status).inc()
     headers = [(name.lower().encode(), value.encode()) for name, value in named]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

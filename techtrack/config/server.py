@@ -33,8 +33,12 @@ HOW: dict[str, Any] = {
     "ws_per_message_deflate": False,
     "lifespan": "on",
     "access_log": False,
+    # Else uvicorn takes our number of threads (WEB_CONCURRENCY) for a number of processes.
+    "workers": 1,
     "log_config": None,
     "timeout_graceful_shutdown": 5,
+    # Longer than clients and proxies keep one: else a request may meet a line that is being closed.
+    "timeout_keep_alive": 75,
     "server_header": False,
     # uvicorn believes X-Forwarded-For from this machine; whether to is our setting, and ours to read.
     "proxy_headers": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import dj_database_url
 from environ import Env as Urls
 
-from techtrack.config.env import BadSetting, Env, kept_secret, made_folder
+from techtrack.config.env import BadSetting, Env, kept_secret, made_folder, older_secrets
 from techtrack.core.destinations import Allowance, RefusedDestination, read_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -18,22 +19,31 @@ env = Env(BASE_DIR / ".env")
 
 HOME = Path(env.text("TECHTRACK_HOME", "var")).absolute()
 DEBUG = env.flag("DEBUG", default=False)
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 WEAK_SECRETS = {"changeme", "secret", "django-insecure"}
 
 
 def _secret(name: str, file: str) -> str:
     value = env.text(name)
-    if not value:
-        return kept_secret(HOME / "secrets" / file)
+    return _strong(name, value) if value else kept_secret(HOME / "secrets" / file)
+
+
+def _strong(name: str, value: str) -> str:
     if len(value) < 32 or any(value.startswith(weak) for weak in WEAK_SECRETS):  # noqa: PLR2004 - 256 bits
         raise BadSetting(f"{name} is too short or well known; leave it out and a good one is made.")
     return value
 
 
 SECRET_KEY = _secret("SECRET_KEY", "secret_key")
+# Those before it: what was sealed or signed with one is still read, and sealed anew with the present one.
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 JWT_KEY = _secret("TECHTRACK_JWT_KEY", "jwt_key")
+# Tokens signed with these are good as well; with JWT_KEY alone are new ones signed.
+JWT_OLD_KEYS = [_strong("TECHTRACK_JWT_OLD_KEYS", key) for key in env.items("TECHTRACK_JWT_OLD_KEYS")]
+JWT_OLD_KEYS += older_secrets(HOME / "secrets" / "jwt_key")
 ACCESS_TOKEN_SECONDS = env.number("TECHTRACK_ACCESS_TOKEN_SECONDS", 600)
 SESSION_DAYS = env.number("TECHTRACK_SESSION_DAYS", 30)
+SESSION_IDLE_DAYS = env.number("TECHTRACK_SESSION_IDLE_DAYS", 7)
 REGISTRATION = env.text("REGISTRATION", "open")
 if REGISTRATION not in {"open", "invite", "closed"}:
     raise BadSetting(f"REGISTRATION={REGISTRATION} is not open, invite or closed.")
@@ -44,22 +54,42 @@ PORT = env.number("PORT", 8000)
 PUBLIC_URL = env.text("TECHTRACK_PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+# Pages of these origins may ask the API and open sockets, with a token of theirs: cookies are for our own pages.
+CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
+if not all(ORIGIN.fullmatch(origin) for origin in CORS_ALLOWED_ORIGINS):
+    raise BadSetting("CORS_ALLOWED_ORIGINS are of the form https://app.example.org, without a path and without *.")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]
+CORS_ALLOW_HEADERS += ["x-api-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS += ["RateLimit", "RateLimit-Policy", "Idempotency-Replayed"]
 SECURE = env.flag("TECHTRACK_HTTPS", default=PUBLIC_URL.startswith("https://"))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+# Pages read the token from themselves.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SECURE:
+    # A browser takes cookies of these names from this host alone, and only over HTTPS.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
-SECURE_SSL_REDIRECT = False
 # Behind a proxy that sets them, X-Forwarded-Proto and X-Forwarded-For are believed; without one they must not be.
 BEHIND_PROXY = env.flag("TECHTRACK_BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# People are led from http to https. Programs are not: one that sends its credentials in the open should fail.
+SECURE_SSL_REDIRECT = SECURE and BEHIND_PROXY
+SECURE_REDIRECT_EXEMPT = ["^api/", "^(healthz|readyz|metrics)$"]
+# Without a proxy there is no http: `techtrack up --certfile` serves https alone.
+SILENCED_SYSTEM_CHECKS = [] if BEHIND_PROXY else ["security.W008"]
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "techtrack.config.errors.csrf_failure"
 MAX_BODY = env.number("TECHTRACK_MAX_BODY", 32 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY
-WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", 8)
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", 3)
+# Requests in work or in line for a thread, beyond which one is refused (503) before its body is read.
+WAITING_REQUESTS = env.number("TECHTRACK_WAITING_REQUESTS", 100)
 # How many processes `techtrack up` serves in.
 PROCESSES = env.number("TECHTRACK_PROCESSES", 1)
 if PROCESSES < 1:
@@ -89,6 +119,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -99,16 +130,20 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "techtrack.core.http.RequestIdMiddleware",
     "techtrack.core.http.MetricsMiddleware",
+    # Outside of all that may answer: no answer leaves without them.
+    "techtrack.web.security.SecurityHeadersMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "techtrack.web.security.ContentSecurityPolicyMiddleware",
+    "techtrack.accounts.api.acting.ActorMiddleware",
     "techtrack.accounts.api.remembering.ForgetCallersMiddleware",
+    "techtrack.core.api.caching.ConditionalMiddleware",
     "techtrack.config.errors.ErrorMiddleware",
     "techtrack.core.http.SlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "techtrack.accounts.browsers.BrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -138,6 +173,7 @@ STORAGES = {
 # Static files are found where they lie: no collecting step between a checkout and a page.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 MEDIA_ROOT = HOME / "media"
 
 # -- Where it keeps things --------------------------------------------------------------------------------
@@ -169,8 +205,9 @@ def _database() -> dict[str, Any]:
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
     # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
-    # the fast door 4 and the writer, of quick reads 4, the hub, 14 loops, 8 senders of messages, and those in which
-    # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
+    # the fast door 4 and the writer, of quick reads 4, the hub, 14 loops, 8 senders of messages (of up to 48, which
+    # hold none while they wait for a gateway, and wait their turn to write), and those in which asyncio looks up what
+    # sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
     most = WEB_CONCURRENCY + 32 + min(32, (os.cpu_count() or 1) + 4)
     # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
     # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.
@@ -178,14 +215,14 @@ def _database() -> dict[str, Any]:
     # What the store asks for the sixth time on a connection is not taken apart and planned again. A pooler in
     # transaction mode that knows no prepared statements (PgBouncer before 1.21) needs ?prepare_threshold=1000000000.
     found["OPTIONS"] = {"prepare_threshold": 5, **found.get("OPTIONS", {}), "pool": pool}
-    return found | {"CONN_MAX_AGE": 0}
+    return found | {"ENGINE": "techtrack.core.postgresql", "CONN_MAX_AGE": 0}
 
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "techtrack.core.cache.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -223,8 +260,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# How long the audit log is kept, 0 for ever; and where the head of its chain is noted, outside of the database.
+AUDIT_DAYS = env.number("TECHTRACK_AUDIT_DAYS", 1095)
+AUDIT_HEAD = HOME / "audit.head"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
+
+# How often a minute somebody may ask: at the doors to an account from one address (successful logins do not count),
+# for letters to one account, and of all else of the API one person or key in one process. 0 is without limit.
+LIMITS = env.numbers("TECHTRACK_LIMITS", "login=30,register=60,reset=20,letters=5,tests=20,api=30000")
 
 # -- The API ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -234,6 +278,7 @@ REST_FRAMEWORK = {
         "techtrack.accounts.api.authentication.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["techtrack.core.api.permissions.KnownCaller"],
+    "DEFAULT_THROTTLE_CLASSES": ["techtrack.core.api.limits.ApiThrottle"],
     "DEFAULT_PARSER_CLASSES": [
         "techtrack.core.api.parsers.StrictJSONParser",
         "techtrack.core.api.parsers.MergePatchParser",
@@ -331,13 +376,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "console": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "console": {
+            "()": "techtrack.config.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
         "json": {"()": "techtrack.config.logs.JsonFormatter"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "stream": sys.stderr}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # A refused request is the caller's news, not the operator's; the metrics count it.
     "loggers": {
+        # It writes down credentials; what it says of a message is kept with the message.
+        "apprise": {"level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},

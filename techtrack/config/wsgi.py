@@ -18,8 +18,9 @@ from django.core.wsgi import get_wsgi_application
 from techtrack.config.front import Environ, Wsgi
 from techtrack.core.errors import Invalid
 
-# How many objects, and how many looks at the young and the older ones, make the garbage collector look.
-GARBAGE = (20_000, 20, 20)
+# How many objects, and how many looks at the young and the older ones, make the garbage collector look. Seldomer at the
+# older ones, and it stops everybody for a tenth of a second: what a request leaves behind is found at the second look.
+GARBAGE = (20_000, 5, 80)
 
 
 class Incomplete(Invalid):

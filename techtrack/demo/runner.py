@@ -130,6 +130,7 @@ def _tell(console: Console, plant: DemoPlant, url: str) -> None:
         highlight=False,
     )
     console.print("Pull the plug, in another terminal: .venv/bin/techtrack demo --pull-the-plug")
+    console.print("Prove that nobody has rewritten who did what: .venv/bin/techtrack audit verify")
 
 
 def _tell_of_the_lab(console: Console, start: datetime) -> None:

@@ -93,7 +93,7 @@ def is_ready(host: str, port: int | None) -> bool:
 
 def reachable(host: str) -> str:
     """Return the address by which this machine reaches a server that listens on ``host``."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound  # nosec B104
 
 
 def why_not(host: str, port: int) -> str:

@@ -223,9 +223,13 @@ def alert_line(access: Access, alert_id: int) -> AlertLine:
     return lines[0]
 
 
-def happenings(alert: Alert) -> list[AlertEvent]:
-    """Return what happened to an alert, oldest first."""
-    return list(AlertEvent.objects.filter(alert=alert).select_related("actor"))
+def happenings(alert: Alert, access: Access) -> list[AlertEvent]:
+    """Return what happened to an alert, oldest first, in words that the caller may read."""
+    found = list(AlertEvent.objects.filter(alert=alert).select_related("actor", "alert__asset"))
+    reader = explaining.Reader(access)
+    for event in found:
+        event.comment, event.evidence = reader.comment_and_evidence(event)
+    return found
 
 
 def unfinished_tasks(access: Access, *, asset_id: int | None = None) -> list[Task]:

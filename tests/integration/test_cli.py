@@ -176,6 +176,18 @@ class TestPreparing:
         assert [process.returncode for process in started] == [0, 0, 0], said
 
 
+class TestServing:
+    def test_is_one_process_however_many_threads_it_has(self, tmp_path):
+        """Uvicorn takes WEB_CONCURRENCY for a number of processes, each of which would judge and notify."""
+        code = (
+            "import django; django.setup(); import uvicorn; from techtrack.config.server import APPLICATION, HOW; "
+            "print(uvicorn.Config(APPLICATION).workers, uvicorn.Config(APPLICATION, **HOW).workers)"
+        )
+        settings = {"DJANGO_SETTINGS_MODULE": "techtrack.config.settings", "WEB_CONCURRENCY": "3"}
+        done = run("-c", code, home=tmp_path, **settings)
+        assert done.stdout.split() == ["3", "1"], done.stderr
+
+
 class TestSecrets:
     def test_are_made_once_however_many_start_together(self, tmp_path):
         made = "print(kept_secret(pathlib.Path(sys.argv[1])))"

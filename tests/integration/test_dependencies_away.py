@@ -8,6 +8,7 @@ from django.test import Client
 from redis.exceptions import ConnectionError as RedisAway
 
 from techtrack.config import doctor, health
+from techtrack.telemetry.api import store
 from techtrack.web import queries
 
 
@@ -39,6 +40,18 @@ class TestCache:
     def test_that_is_away_makes_the_process_unready(self, db):
         answer = Client().get("/readyz")
         assert (answer.status_code, answer.json()["reasons"]) == (503, {"cache": "ConnectionError"})
+
+    def test_that_is_away_is_done_without(self, adam, monkeypatch):
+        class Away:
+            def get(self, *_):
+                raise RedisAway("Error 111 connecting")
+
+            set = get
+
+        monkeypatch.setattr(store, "cache", Away())
+        client = Client()
+        client.force_login(adam)
+        assert client.get("/api/store/").status_code == 200
 
     def test_that_is_away_is_a_finding_of_the_doctor(self, settings):
         settings.REDIS_URL = "redis://127.0.0.1:1"

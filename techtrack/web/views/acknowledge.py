@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import User
 from techtrack.accounts.queries import access_of
-from techtrack.alerts.models import Alert
+from techtrack.alerts.models import Alert, AlertQuerySet
 from techtrack.alerts.services import Said, act_on_many
 from techtrack.core import clock
 from techtrack.notifications.models import Delivery
@@ -21,6 +22,8 @@ from techtrack.notifications.services import read_link
 from techtrack.web.views.page import zone_of
 
 COMMENT = "by the link of an e-mail"
+# A message may be of thousands: as many are shown as the message shows, and they are taken by so many at a time.
+MOST_SHOWN, AT_ONCE = 50, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +45,30 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     access = access_of(person)
     refusals = _take(delivery, access) if request.method == "POST" else {}
     with timezone.override(zone_of(person)):
-        lines = [Line(alert, refusals.get(alert.pk, "")) for alert in _alerts(delivery, access)]
+        alerts = _alerts(delivery, access)
         context = {
-            "lines": lines,
+            "lines": [Line(alert, refusals.get(alert.pk, "")) for alert in alerts[:MOST_SHOWN]],
+            "more": max(0, alerts.count() - MOST_SHOWN),
             "person": person,
             "done": request.method == "POST",
-            "waiting": any(line.alert.acknowledged_at is None for line in lines),
+            "waiting": alerts.filter(acknowledged_at=None).exists(),
         }
         return render(request, "web/acknowledge.html", context)
 
 
-def _alerts(delivery: Delivery, access: Access) -> list[Alert]:
+def _alerts(delivery: Delivery, access: Access) -> AlertQuerySet:
+    """The alerts of a message that may be seen, first those that nobody has taken."""
     rows = Alert.objects.visible_to(access).filter(pk__in=delivery.alerts.values("pk"))
-    return list(rows.select_related("asset__site", "acknowledged_by").order_by("-raised_at", "-pk"))
+    waiting = F("acknowledged_at").asc(nulls_first=True)
+    return rows.select_related("asset__site", "acknowledged_by").order_by(waiting, "-raised_at", "-pk")
 
 
 def _take(delivery: Delivery, access: Access) -> dict[int, str]:
     """Acknowledge what nobody has taken yet; return why not, by alert."""
-    items = {alert.pk: None for alert in _alerts(delivery, access) if alert.acknowledged_at is None}
-    said = Said(COMMENT)
-    outcomes = act_on_many(action="acknowledge", items=items, said=said, by=access, now=clock.now()) if items else []
-    return {outcome.alert_id: outcome.error.detail for outcome in outcomes if outcome.error}
+    pks = list(_alerts(delivery, access).filter(acknowledged_at=None).values_list("pk", flat=True))
+    refusals: dict[int, str] = {}
+    for start in range(0, len(pks), AT_ONCE):
+        items = dict.fromkeys(pks[start : start + AT_ONCE])
+        outcomes = act_on_many(action="acknowledge", items=items, said=Said(COMMENT), by=access, now=clock.now())
+        refusals |= {outcome.alert_id: outcome.error.detail for outcome in outcomes if outcome.error}
+    return refusals

@@ -29,7 +29,7 @@ def alert(request: HttpRequest, access: Access, alert_id: int) -> HttpResponse:
         "line": line,
         "sentence": why.sentence if line.alert.rule else "",
         "guidance": why.definition.get("guidance"),
-        "events": queries.happenings(line.alert),
+        "events": queries.happenings(line.alert, access),
         "remarks": queries.remarks(line.alert.asset),
     }
     return render(request, "web/alert.html", context)

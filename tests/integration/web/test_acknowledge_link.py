@@ -143,6 +143,17 @@ class TestLink:
         assert set(Alert.objects.exclude(acknowledged_at=None)) == {alert, second}
         assert stranger.acknowledged_at is None
 
+    def test_shows_some_of_many_and_takes_all(self, link, alert, robot, monkeypatch):
+        monkeypatch.setattr("techtrack.web.views.acknowledge.MOST_SHOWN", 2)
+        monkeypatch.setattr("techtrack.web.views.acknowledge.AT_ONCE", 2)
+        others = [factories.make_alert(robot) for _ in range(4)]
+        factories.Delivery.objects.get().alerts.add(*others)
+        shown = text(Client().get(link))
+        assert "And 3 more." in shown
+        assert sum(one.title in shown for one in (alert, *others)) == 2
+        assert "Acknowledged" in text(Client().post(link))
+        assert not Alert.objects.filter(acknowledged_at=None).exists()
+
 
 class TestSharedChannel:
     def test_leads_to_the_page_and_the_login(self, settings, alert, plant):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -9,6 +11,7 @@ from techtrack.accounts import backends
 from techtrack.accounts.models import User
 from techtrack.accounts.services import issue_setup_secret
 from techtrack.core import clock
+from techtrack.web.views import session
 from techtrack.web.views.session import WRONG
 from tests.factories import PASSWORD
 
@@ -44,7 +47,7 @@ class TestLogin:
         def busy(*_, **__):
             raise backends.TooManyLogins("too many people are logging in at this moment; try again")
 
-        monkeypatch.setattr(backends.NameOrEmailBackend, "authenticate", busy)
+        monkeypatch.setattr(session, "prove_person", busy)
         assert b"Too many people are logging in" in log_in(Client(), "vera", PASSWORD).content
 
 
@@ -55,6 +58,35 @@ class TestLogout:
         assert client.get("/logout/").status_code == 405
         assert client.post("/logout/").url == "/login/"
         assert client.get("/").status_code == 302
+
+    def test_has_the_browser_forget_what_it_was_shown(self, vera):
+        client = Client()
+        client.force_login(vera)
+        assert client.post("/logout/").headers["Clear-Site-Data"] == '"cache", "storage"'
+
+    @pytest.mark.parametrize("path", ["/", "/tasks/"])
+    def test_is_offered_by_every_page(self, vera, path):
+        client = Client()
+        client.force_login(vera)
+        assert 'action="/logout/"' in client.get(path).content.decode()
+
+
+class TestFields:
+    @pytest.mark.parametrize("path", ["/login/", "/accounts/password/change/", "/setup/{}/"])
+    def test_of_passwords_are_masked_and_leave_managers_their_work(self, db, path):
+        client = Client()
+        if "change" in path:
+            client.force_login(User.objects.create(username="ada"))
+        secret = issue_setup_secret(now=clock.now()) if "setup" in path else ""
+        page = client.get(path.format(secret)).content.decode()
+        fields = [
+            field for field in re.findall(r"<input[^>]*>", page) if re.search(r'name="[^"]*(password|repeated)', field)
+        ]
+        assert fields
+        for field in fields:
+            assert 'type="password"' in field, field
+            assert re.search(r'autocomplete="(current|new)-password"', field), field
+            assert "onpaste" not in field
 
 
 class TestSetup:
