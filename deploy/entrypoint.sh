@@ -59,17 +59,20 @@ case "${1:-up}" in
     ;;
   web)
     wait_for_database
-    # Fewer threads than a process has connections to the database; granian's own number is hundreds.
-    exec granian --interface wsgi --http 1 --host "$HOST" --port "$PORT" --workers 2 \
-      --blocking-threads "${WEB_CONCURRENCY:-8}" --respawn-failed-workers --workers-kill-timeout 10 \
+    # One process: what comes over a kept connection goes to the process that holds it, and of several one works while
+    # another rests. The proxy sees which node is free; more nodes are more processes.
+    # Fewer threads than it has connections to the database; granian's own number is hundreds.
+    exec granian --interface wsgi --http 1 --host "$HOST" --port "$PORT" --workers 1 \
+      --blocking-threads "${WEB_CONCURRENCY:-3}" --respawn-failed-workers --workers-kill-timeout 10 \
       techtrack.config.wsgi:application
     ;;
   asgi)
     wait_for_database
-    exec uvicorn techtrack.config.asgi:application --host "$HOST" --port "$PORT" \
+    # Else uvicorn takes our number of threads (WEB_CONCURRENCY) for a number of processes.
+    exec uvicorn techtrack.config.asgi:application --host "$HOST" --port "$PORT" --workers 1 \
       --ws techtrack.config.sockets:LiveProtocol \
       --ws-max-size 65536 --ws-per-message-deflate false --no-access-log \
-      --timeout-graceful-shutdown 10 --no-server-header --no-proxy-headers
+      --timeout-graceful-shutdown 10 --timeout-keep-alive 75 --no-server-header --no-proxy-headers
     ;;
   worker)
     wait_for_database

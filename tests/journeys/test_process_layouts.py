@@ -20,8 +20,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
-from benchmarks.lines.layouts import configure_proxy
+from benchmarks.compose import configure_proxy
 from techtrack.telemetry.api.downloads import AT_ONCE
 from tests import servers
 from tests.plugins.platform import Platform, database_url, free_port
@@ -40,7 +41,7 @@ class Parts(Platform):
     def __init__(self, home: Path, *, database_url: str, **settings: str) -> None:
         super().__init__(home, database_url=database_url, settings=settings)
         self.env |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOST": "127.0.0.1"}
-        self.ports = {"uvicorn": self.port, "granian": free_port(), "nginx": free_port()}
+        self.ports = {"uvicorn": self.port, "granian": free_port(), "nginx": free_port(), "narrow": free_port()}
         self.servers: dict[str, psutil.Popen] = {}
 
     def start(self) -> None:
@@ -51,9 +52,10 @@ class Parts(Platform):
             self._run(name, [str(script), command])
         nginx = servers.program("nginx", how="apt-get install nginx-light")
         configuration = configure_proxy(
-            self.home, port=self.ports["nginx"], web=self.ports["granian"], asgi=self.ports["uvicorn"]
+            self.home, port=self.ports["nginx"], web=[self.ports["granian"]], asgi=[self.ports["uvicorn"]]
         )
         self._run("nginx", [nginx, "-e", str(self.home / "nginx.log"), "-c", str(configuration)])
+        self._run("narrow", [nginx, "-e", str(self.home / "narrow.log"), "-c", str(self._narrow())])
         for name in DOORS:
             self.port, self.url = self.ports[name], f"http://127.0.0.1:{self.ports[name]}"
             self.wait()
@@ -65,6 +67,11 @@ class Parts(Platform):
         for server in self.servers.values():
             server.wait(timeout=30)
 
+    def ask_at(self, door: str, path: str) -> requests.Response:
+        """Read something through one of the doors, as the admin."""
+        headers = {"Authorization": f"Bearer {self.token()}"}
+        return requests.get(f"http://127.0.0.1:{self.ports[door]}{path}", headers=headers, timeout=PATIENCE)
+
     def memory(self, name: str) -> int:
         """Return the memory of a part and of the processes below it, in bytes."""
         parts = [self.servers[name], *self.servers[name].children(recursive=True)]
@@ -74,6 +81,17 @@ class Parts(Platform):
         with self.log.with_name(f"{name}.log").open("ab") as log:
             env = self.env | {"PORT": str(self.ports[name])}
             self.servers[name] = psutil.Popen(command, env=env, stdout=log, stderr=log)
+
+    def _narrow(self) -> Path:
+        """Configure a proxy before the same parts that has one place for all requests but those of the fast door."""
+        folder = self.home / "narrow"
+        folder.mkdir()
+        web, asgi = [self.ports["granian"]], [self.ports["uvicorn"]]
+        configuration = configure_proxy(folder, port=self.ports["narrow"], web=web, asgi=asgi)
+        text, count = re.subn(r"max_conns=100 ", "max_conns=1 ", configuration.read_text())
+        assert count == 1
+        configuration.write_text(text)
+        return configuration
 
     def _entrypoint(self) -> Path:
         """Copy the entry point, to serve an asset without end from one process each."""
@@ -86,7 +104,7 @@ class Parts(Platform):
             r"techtrack\.config\.(asgi|wsgi):application", r"tests.campaigns.endless:\1", script.read_text()
         )
         assert count == 2
-        script.write_text(text.replace("--workers 2", "--workers 1"))
+        script.write_text(text)
         self.env["PYTHONPATH"] = str(place)
         return script
 
@@ -254,6 +272,34 @@ class TestExports:
         time.sleep(2)
         grown = {name: visitor.parts.memory(name) - before[name] for name in DOORS}
         assert max(grown.values()) < MOST_MEMORY, grown
+
+
+class TestTooMuch:
+    def test_is_refused_by_the_proxy_at_once_and_says_when_to_come_again(self, parts):
+        visitor = Visitor(parts, "narrow")
+        export = visitor.begin_export()
+        refused = parts.ask_at("narrow", "/api/equipment/")
+        visitor.leave()
+        check_refusal(refused)
+        assert parts.ask_at("nginx", "/api/equipment/").status_code == 200
+        assert export is not None
+
+    def test_is_refused_by_the_one_process_and_leaves_those_who_watch_it_alone(self, make_parts):
+        parts = make_parts(TECHTRACK_WAITING_REQUESTS=str(AT_ONCE))
+        visitor = Visitor(parts, "uvicorn")
+        assert all(visitor.begin_export() for _ in range(AT_ONCE))
+        refused = parts.ask_at("uvicorn", "/api/equipment/")
+        watched = [parts.ask_at("uvicorn", path).status_code for path in ("/healthz", "/readyz")]
+        visitor.leave()
+        check_refusal(refused)
+        assert watched == [200, 200]
+
+
+def check_refusal(answer: requests.Response) -> None:
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail", "code", "instance", "request_id", "errors"} == set(answer.json())
 
 
 def test_a_server_that_does_not_notice_is_caught(make_parts):

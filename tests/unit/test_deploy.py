@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import pytest
 import requests
 import yaml
 
+from benchmarks.compose import configure_proxy
+from techtrack.core.api import problems
 from tests import servers
 from tests.plugins.platform import free_port
 
@@ -110,7 +115,7 @@ class TestDockerfile:
 # -- Compose ----------------------------------------------------------------------------------------------
 SERVICE_KEYS = {
     "image", "build", "command", "ports", "environment", "volumes", "depends_on", "healthcheck", "profiles", "restart",
-    "secrets", "read_only", "tmpfs", "cap_drop", "security_opt",
+    "secrets", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period",
 }  # fmt: skip
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 DURATION = re.compile(r"(\d+(us|ms|s|m|h))+")
@@ -147,6 +152,7 @@ def _dangling(name: str, service: dict[str, Any], document: dict[str, Any]) -> l
 def _untestable(name: str, service: dict[str, Any]) -> list[str]:
     check = service.get("healthcheck", {})
     durations = [check[key] for key in ("interval", "timeout") if key in check]
+    durations += [service[key] for key in ("stop_grace_period",) if key in service]
     faults = [f"{name}: duration {value}" for value in durations if not DURATION.fullmatch(value)]
     shown = [secret for secret in service.get("environment", {}).values() if re.search(r"//\w+:[^$/]+@", str(secret))]
     return faults + [f"{name}: a password in the environment" for _ in shown]
@@ -224,7 +230,60 @@ class TestProxy:
     def test_sends_the_socket_and_readings_to_asgi_and_the_rest_to_web(self):
         text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
         places = dict(re.findall(r"location ([^{]+) \{\s+proxy_pass http://(\w+);", text))
-        assert places == {"/ws/live/": "asgi", "~ ^/api/ingest/?$": "asgi", "/": "web"}
+        assert places == {"/ws/live/": "live", "~ ^/api/ingest/?$": "asgi", "/": "web", "@repeatable": "web"}
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory) -> Iterator[str]:
+    """The address of the proxy with nobody behind it."""
+    nginx, folder = servers.program("nginx", how="apt-get install nginx-light"), tmp_path_factory.mktemp("proxy")
+    port = free_port()
+    configuration = configure_proxy(folder, port=port, web=[free_port()], asgi=[free_port()])
+    running = subprocess.Popen([nginx, "-e", str(folder / "log"), "-c", str(configuration)])
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(timeout=30)
+
+
+class TestNobodyBehindTheProxy:
+    @pytest.mark.parametrize(
+        ("method", "path", "headers"),
+        [
+            ("GET", "/api/equipment/?search=a", {}),
+            ("POST", "/api/equipment/", {"Idempotency-Key": "a"}),
+            ("POST", "/api/equipment/", {}),
+            ("DELETE", "/api/equipment/1/", {}),
+            ("POST", "/api/ingest/", {}),
+        ],
+    )
+    def test_programs_are_told_as_the_platform_would(self, lonely, method, path, headers):
+        answer = requests.request(method, f"{lonely}{path}", headers=headers, timeout=10)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, problems.MEDIA_TYPE)
+        assert int(answer.headers["Retry-After"]) > 0
+        said, ours = answer.json(), problems.problem(503, code="unavailable", detail="", faults=[], instance="")
+        assert said.keys() == ours.keys()
+        same = ("type", "title", "status", "code", "errors")
+        assert [said[name] for name in same] == [ours[name] for name in same]
+        assert said["instance"] == path.partition("?")[0]
+        assert said["request_id"] == answer.headers["X-Request-ID"]
+
+    def test_a_path_cannot_break_what_is_said(self, lonely):
+        answer = requests.get(f'{lonely}/api/%22,"x/', timeout=10)
+        assert answer.json()["status"] == 503
+
+    @pytest.mark.parametrize("path", ["/", "/alerts/", "/ws/live/"])
+    def test_people_are_told_in_words(self, lonely, path):
+        answer = requests.get(f"{lonely}{path}", timeout=10)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        assert "again in a moment" in answer.text
 
 
 class TestUnit:
