@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,12 +27,25 @@ class Source:
     @property
     def tree(self) -> ast.Module:
         """The parsed text."""
-        return ast.parse(self.text)
+        return parsed(self.text)
 
     @property
     def rooms(self) -> tuple[str, ...]:
         """The path below ``techtrack/``, without suffixes: ("alerts", "domain", "lifecycle")."""
         return Path(self.path).with_suffix("").parts[1:]
+
+
+def parsed(text: str) -> ast.Module:
+    """Parse without collecting garbage meanwhile.
+
+    A finaliser lets other threads run, and one that prints a traceback parses as well: until Python 3.11.8 the two
+    then share one counter of depth and the parser gives up (python/cpython#106905).
+    """
+    gc.disable()
+    try:
+        return ast.parse(text)
+    finally:
+        gc.enable()
 
 
 def sources() -> list[Source]:

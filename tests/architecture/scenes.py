@@ -8,9 +8,10 @@ from itertools import count
 from typing import Any
 
 from techtrack.accounts.domain.access import Role
-from techtrack.accounts.models import Site, User
+from techtrack.accounts.models import Session, Site, User
 from techtrack.accounts.queries import access_of
 from techtrack.alerts.models import AlertEvent, RuleRevision
+from techtrack.core import clock
 from techtrack.core.clock import to_micros
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Kind, Row
@@ -143,10 +144,23 @@ def _revisions(stage: Stage, rows: int) -> str:
     return f"/api/rules/{rule.pk}/revisions/"
 
 
+def _session(stage: Stage) -> Any:
+    stamps = {"started_at": clock.now(), "last_seen": clock.now(), "auth_time": clock.now()}
+    return Session.objects.create(user=stage.adam, **stamps)
+
+
 SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/users/": _rows("/api/users/", Stage.person),
     "/api/sites/": _rows(
         "/api/sites/", lambda stage: factories.make_site(f"Site {next(_numbers)}", parent=stage.plant)
+    ),
+    # Who is made leaves an entry, with a name to be looked up.
+    "/api/audit/": _rows("/api/audit/", Stage.person),
+    "/api/accounts/sessions/": _rows("/api/accounts/sessions/", _session),
+    "/api/people/": _rows("/api/people/", Stage.person),
+    "/api/lockouts/": _rows("/api/lockouts/", lambda stage: factories.make_lockout(stage.person())),
+    "/api/invitations/": _rows(
+        "/api/invitations/", lambda stage: factories.make_invitation(stage.person(), stage.plant)
     ),
     "/api/equipment/": _rows("/api/equipment/", Stage.robot),
     "/api/sensors/": _rows("/api/sensors/", Stage.sensor),

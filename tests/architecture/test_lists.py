@@ -14,7 +14,8 @@ MOST_QUERIES = 6
 LISTS = sorted({route.path for route in routes.routes("/api/") if ("get", "list") in route.actions})
 # Rows that an outsider may see, by list, with the reason.
 OWN_ROWS = {
-    "/api/users/": 1,  # everybody sees oneself
+    "/api/users/": 1,
+    "/api/people/": 1,  # everybody sees oneself
 }
 
 
@@ -77,7 +78,8 @@ class TestList:
 
 # What anybody with a role anywhere may read: it belongs to no site.
 COMMON = {"/api/asset-types/", "/api/parameters/", "/api/routes/"}
-OWN_ROWS_ELSEWHERE = {"/api/users/": 1, "/api/sites/": 1}
+# Among people there is adam, who works at every site.
+OWN_ROWS_ELSEWHERE = {"/api/users/": 1, "/api/sites/": 1, "/api/people/": 2}
 
 
 @pytest.mark.parametrize(("few", "many"), [(3, 30), (7, 7), (4, 5)], ids=["a query a row", "over 6", "one more"])

@@ -36,6 +36,7 @@ from tests.unit.alerts.oracle import SECOND, Key, Reading, Said, Ticked, Unlimit
 from tests.unit.alerts.watching import Walk, any_rule, proved
 
 RULES, SCHEDULED = 8, 2
+ABOVE = {"kind": "above", "limit": 78.0, "severity": "low"}
 LEAST_EVENTS = 20
 # What a judge finds; others hide alerts, and say so.
 FOUND = ("raised", "returned", "severity_changed")
@@ -150,9 +151,17 @@ def arrange(seed: int) -> list[Asset]:
         duty = {} if number < SCHEDULED else {"schedule": None}
         factories.make_rule(assets=chosen, **proved(rule) | duty)
     # Whatever was drawn: one rule that is seldom quiet.
-    factories.make_rule(parameter="t", conditions=[{"kind": "above", "limit": 78.0, "severity": "low"}])
+    factories.make_rule(parameter="t", conditions=[ABOVE])
     rulebook.turn_page()
     return assets
+
+
+def remember() -> None:
+    """Make rules that are seldom quiet, by what the judge remembers: whatever was drawn, a restart matters."""
+    changing = {"kind": "rate_of_change", "limit": 30.0, "over": "PT10S", "direction": "both", "severity": "low"}
+    factories.make_rule(parameter="t", conditions=[ABOVE], aggregate={"window": "PT10S", "statistic": "avg"})
+    factories.make_rule(parameter="t", conditions=[changing])
+    rulebook.turn_page()
 
 
 def differences() -> list[str]:
@@ -243,6 +252,7 @@ def begin(seed: int) -> list[str]:
     """Make the tables and what is judged."""
     call_command("migrate", verbosity=0, interactive=False)
     arrange(seed)
+    remember()
     # Of what comes before the first look, nothing is judged.
     Judge().work()
     return []

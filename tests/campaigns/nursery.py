@@ -149,6 +149,8 @@ def main() -> None:
     import_module("techtrack.config.urls")
     if options.role in {"judge", "feed"}:
         import_module("tests.campaigns.judging")
+    if options.role == "tell":
+        import_module("tests.campaigns.telling").warm()
     for bug in options.plant:
         import_module("tests.campaigns.planted").plant(bug)
     pid = 0

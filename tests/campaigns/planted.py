@@ -7,16 +7,23 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import numpy as np
 from django.db import Error, connection, transaction
+from django.db.models import Q
 
+from techtrack.accounts.services import sites, users
 from techtrack.alerts import judge
+from techtrack.alerts import services as alert_services
 from techtrack.alerts.memory import Track
+from techtrack.alerts.services import actions
+from techtrack.core.api import bulk, concurrency, idempotency
+from techtrack.core.models import IdempotencyRecord
 from techtrack.notifications import services as notifications
 from techtrack.notifications.domain.transport import transports
 from techtrack.notifications.models import Delivery, DeliveryState
@@ -280,6 +287,78 @@ def notices_are_written_after_their_alert() -> Iterator[None]:
         transaction.on_commit(lambda: threading.Timer(1.0, write, [how]).start())
 
     with mock.patch.object(notifications, "enqueue_for_alert", later):
+        yield
+
+
+@contextmanager
+def versions_are_compared_before_they_are_written() -> Iterator[None]:
+    """Compare If-Match with what was read, and write whatever is there by then."""
+
+    def compared(request: Any, current: int) -> int | None:
+        demanded = concurrency.is_demanded(request, str(current), shown=True)
+        return concurrency.NEVER if demanded is False else None
+
+    with mock.patch.object(concurrency, "expected_version", compared):
+        yield
+
+
+@contextmanager
+def alerts_are_looked_at_before_they_are_taken() -> Iterator[None]:
+    """Take an alert that nobody had when it was read."""
+    act, acknowledge = alert_services.act, actions.ACTIONS["acknowledge"]
+
+    def hasty(*, alert: Any, **how: Any) -> Any:
+        if alert.acknowledged_at is not None:
+            raise actions.AlreadyAcknowledged("it was taken before")
+        return act(alert=alert, **how)
+
+    def anyhow(*what: Any) -> Any:
+        return replace(acknowledge(*what), where=Q())
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(actions.ACTIONS, acknowledge=anyhow))
+        stack.enter_context(mock.patch.object(alert_services, "act", hasty))
+        yield
+
+
+@contextmanager
+def keys_are_looked_up_and_then_kept() -> Iterator[None]:
+    """Do the work where no Idempotency-Key is found, and keep the key afterwards."""
+    once = idempotency.once
+
+    def later(request: Any, work: Callable[[], Any]) -> Any:
+        key = request.headers.get("Idempotency-Key", "")
+        if IdempotencyRecord.objects.filter(key=key).exists():
+            return once(request, work)
+        answer = work()
+        with suppress(Exception):
+            once(request, lambda: answer)
+        return answer
+
+    with mock.patch.object(idempotency, "once", later):
+        yield
+
+
+@contextmanager
+def administrators_are_not_counted() -> Iterator[None]:
+    """Let everybody go who may send somebody away."""
+    with mock.patch.object(users, "keep_an_admin", nullcontext):
+        yield
+
+
+@contextmanager
+def sites_are_moved_unlooked() -> Iterator[None]:
+    """Do not look whether a site would stand inside itself."""
+    with mock.patch.object(sites, "_check_parent"):
+        yield
+
+
+@contextmanager
+def bulk_writes_commit_as_they_go() -> Iterator[None]:
+    """Commit each write of a request for itself, and hold no row for the next."""
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(bulk, "transaction", SimpleNamespace(atomic=nullcontext)))
+        stack.enter_context(mock.patch.object(bulk.BulkViewSet, "hold"))
         yield
 
 

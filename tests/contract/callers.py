@@ -15,6 +15,8 @@ MARK = uuid4().hex[:8]
 JSON = {"Content-Type": "application/json"}
 RULE = {"name": "Hot", "parameter": "heat", "conditions": [{"kind": "above", "limit": 1e9}]}
 CHANNEL = {"name": "Mail", "kind": "email", "config": {"to": ["x@example.org"]}}
+# A token lives for ten minutes; on a slow machine these tests take longer.
+FRESH = 300.0
 MEMBERS = {"type", "title", "status", "detail", "code", "instance", "request_id", "errors"}
 
 
@@ -26,14 +28,27 @@ class Caller:
         self.headers = headers
         self.id = 0
         self.refresh = ""
+        self.fresh_until = float("inf")
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        self._stay_logged_in()
         headers = {**self.headers, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
         return requests.request(
             method, f"{self.url}{path}", headers=headers, timeout=30, allow_redirects=False, **options
         )
+
+    def _stay_logged_in(self) -> None:
+        if time.monotonic() > self.fresh_until:
+            answer = requests.post(f"{self.url}/api/token/refresh/", json={"refresh": self.refresh}, timeout=10)
+            assert answer.status_code == 200, answer.text
+            self.keep(answer.json())
+
+    def keep(self, tokens: dict[str, Any]) -> None:
+        """Ask with these tokens from now on."""
+        self.headers["Authorization"] = f"Bearer {tokens['access']}"
+        self.refresh, self.fresh_until = tokens["refresh"], time.monotonic() + FRESH
 
     def get(self, path: str) -> Any:
         """The body of what is there."""
@@ -75,8 +90,9 @@ def logged_in(url: str, username: str, password: str = PASSWORD) -> Caller:
     """A caller with a fresh session."""
     answer = requests.post(f"{url}/api/accounts/login/", json={"username": username, "password": password}, timeout=10)
     assert answer.status_code == 200, answer.text
-    caller = Caller(url, Authorization=f"Bearer {answer.json()['access']}")
-    caller.id, caller.refresh = answer.json()["user"]["id"], answer.json()["refresh"]
+    caller = Caller(url)
+    caller.id = answer.json()["user"]["id"]
+    caller.keep(answer.json())
     return caller
 
 

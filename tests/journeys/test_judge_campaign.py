@@ -75,4 +75,11 @@ class TestKillingTheJudge:
 
     @pytest.mark.parametrize("bug", ["the_judge_forgets_its_windows", "findings_are_committed_before_the_cursor"])
     def test_catches_a_judge_where(self, bug, tmp_path, worker_id):
-        assert campaign(tmp_path, f"techtrack_judge_{worker_id}", kills=KILLS // 2, bugs=(bug,))
+        # On a busy machine little is judged between two kills, and once the bug may have had no occasion.
+        folders = [tmp_path / str(turn) for turn in range(5)]
+        assert any(caught(bug, folder, f"techtrack_judge_{worker_id}") for folder in folders)
+
+
+def caught(bug: str, folder: Path, name: str) -> list[str]:
+    folder.mkdir()
+    return campaign(folder, name, kills=KILLS // 4, bugs=(bug,))

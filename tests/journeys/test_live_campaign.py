@@ -23,6 +23,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from clients.python.techtrack_live import LiveClient
+from techtrack.live.subscribing import MOST_REPLAYED
 from tests.campaigns.lines import Fault, Line
 from tests.campaigns.scale import new_seed, scale
 from tests.integration.live.redis import RedisServer
@@ -34,6 +35,8 @@ CLIENTS = 24
 FAULTS = {Fault.RESET: 0.6, Fault.HUNG_UP: 0.25, Fault.DEAD: 0.15}
 # Seconds; every time that is asked for at 20 s is a tenth of it here.
 HEARTBEAT = 2.0
+# Events without which a campaign has not been one.
+FEW = 200
 PATIENCE = 90.0
 
 
@@ -43,7 +46,8 @@ class Listener:
     def __init__(self, line: Line, key: str) -> None:
         self.line = line
         self.heard: list[tuple[int, int, int]] = []
-        self.resyncs = 0
+        # Between which numbers it was told to take the snapshot, because it had missed so much.
+        self.gaps: list[tuple[int, int]] = []
         # In seconds, from lost to caught up.
         self.behind: list[float] = []
         self._lost_at: float | None = None
@@ -66,12 +70,17 @@ class Listener:
     async def listen(self) -> None:
         """Hear all there is until cancelled."""
         async with self._client as live:
+            came, far_behind = self.since, False
             async for frame in live:
                 if frame["type"] == "alert":
                     alert = frame["alert"]
                     self.heard.append((frame["sequence"], alert["asset"], alert["number"]))
                 elif frame["type"] == "resync":
-                    self.resyncs += 1
+                    far_behind = True
+                elif frame["type"] == "subscribed" and far_behind:
+                    self.gaps.append((came, frame["sequence"]))
+                    far_behind = False
+                came = came if far_behind else self.since
 
     def _note(self, state: str) -> None:
         if state == "lost" and self._lost_at is None:
@@ -169,7 +178,7 @@ async def campaign(platform: Platform, redis: RedisServer, *, drops: int, plante
         start = max(listener.since for listener in plant.listeners)
         process = writers(platform, seed, planted=planted)
         stack.callback(process.kill)
-        await (plant.drop(drops, every=0.05) if planted else unrest(plant, drops))
+        await (cuts(plant, drops) if planted else unrest(plant, drops))
         said, _ = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
         committed = [tuple(row) for row in json.loads(said) if row[0] > start]
         await caught_up(plant.listeners, committed[-1][0])
@@ -179,8 +188,18 @@ async def campaign(platform: Platform, redis: RedisServer, *, drops: int, plante
         return [fault for listener in plant.listeners for fault in faults(listener, committed)]
 
 
+async def cuts(plant: Plant, drops: int) -> None:
+    """Drop so many lines, and again, until there was something to miss."""
+    while most_heard(plant.listeners) < FEW:
+        await plant.drop(drops, every=0.05)
+
+
 async def unrest(plant: Plant, drops: int) -> None:
     """Drop lines, with trouble beside it in each two hundred, and at last everything at once."""
+    async with asyncio.timeout(PATIENCE):
+        # Until they write, there is nothing to miss.
+        while not most_heard(plant.listeners):  # noqa: ASYNC110 - nobody tells when
+            await asyncio.sleep(0.02)
     for _ in range(drops // DROPS):
         await asyncio.gather(plant.drop(DROPS, every=0.06), plant.trouble())
     report_returns("a drop", plant.listeners)
@@ -190,6 +209,11 @@ async def unrest(plant: Plant, drops: int) -> None:
 def cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
+
+
+def most_heard(listeners: list[Listener]) -> int:
+    """How many events one of them has heard."""
+    return max(len(listener.heard) for listener in listeners)
 
 
 async def caught_up(listeners: list[Listener], last: int) -> None:
@@ -203,7 +227,8 @@ async def caught_up(listeners: list[Listener], last: int) -> None:
 def faults(listener: Listener, committed: list[tuple[int, ...]]) -> list[str]:
     """Name what a client missed, heard twice, or heard in another order than it was committed in."""
     heard, found = listener.heard, []
-    if missed := set(committed) - set(heard):
+    given_up = [[row for row in committed if start < row[0] <= end] for start, end in listener.gaps]
+    if missed := set(committed).difference(heard, *given_up):
         found.append(f"missed {len(missed)}: {sorted(missed)[:5]}")
     if len(set(heard)) != len(heard):
         found.append(f"doubled {len(heard) - len(set(heard))}")
@@ -213,8 +238,9 @@ def faults(listener: Listener, committed: list[tuple[int, ...]]) -> list[str]:
         numbers = [number for _, one, number in heard if one == writer]
         if numbers != sorted(numbers):
             found.append(f"out of order: of asset {writer}")
-    if listener.resyncs:
-        found.append(f"{listener.resyncs} resyncs, although everything was kept")
+    # On a busy machine a client is away for long: then the snapshot is all that it is promised.
+    if few := [len(rows) for rows in given_up if len(rows) <= MOST_REPLAYED]:
+        found.append(f"resyncs, although only so many were missed: {few}")
     return found
 
 
@@ -235,7 +261,8 @@ def report_returns(what: str, listeners: list[Listener]) -> None:
     behind = sorted(second for listener in listeners for second in listener.behind)
     if behind:
         print(
-            f"{len(behind)} times caught up after {what}: p50 {part(behind, 0.5):.2f} s, p95 {part(behind, 0.95):.2f} s"
+            f"{len(behind)} times caught up after {what}: "
+            f"p50 {part(behind, 0.5):.2f} s, p95 {part(behind, 0.95):.2f} s, longest {behind[-1]:.2f} s"
         )
     for listener in listeners:
         listener.behind.clear()

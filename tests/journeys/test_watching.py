@@ -14,27 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.mail import MailServer
-from tests.plugins.platform import ROOT, Platform, database_url, free_port
+from tests.plugins.platform import ROOT, Platform, database_url
 
 pytestmark = pytest.mark.xdist_group("campaigns")
 PATIENCE = 90.0
-
-
-class Mailbox:
-    """Keeps the subjects of the messages that an SMTP server is given."""
-
-    def __init__(self) -> None:
-        self.subjects: list[str] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
-        lines = envelope.content.decode().replace("\r\n ", " ").splitlines()
-        self.subjects += [line for line in lines if line.startswith("Subject:")]
-        return "250 OK"
-
-    def has(self, *words: str) -> bool:
-        """Tell whether some subject has all the words."""
-        return any(all(word in subject for word in words) for subject in self.subjects)
 
 
 class Monitor:
@@ -97,15 +80,6 @@ class Divided(Platform):
 
 
 @pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    box, port = Mailbox(), free_port()
-    controller = MailServer(box, port)
-    controller.start()
-    yield box, port
-    controller.stop()
-
-
-@pytest.fixture
 def monitor() -> Iterator[Monitor]:
     made = Monitor()
     yield made
@@ -115,7 +89,7 @@ def monitor() -> Iterator[Monitor]:
 @pytest.fixture
 def plant(tmp_path, mailbox, monitor, worker_id) -> Iterator[Divided]:
     settings = {
-        "EMAIL_URL": f"smtp://127.0.0.1:{mailbox[1]}",
+        "EMAIL_URL": mailbox.url,
         "TECHTRACK_EMBEDDED_WORKERS": "false",
         "TECHTRACK_WATCH_SECONDS": "1",
         "TECHTRACK_DEADMAN_URL": monitor.url,
@@ -140,7 +114,6 @@ def eventually(look: Any) -> None:
 
 
 def test_a_killed_worker_is_told_by_a_web_process_that_sends_the_message_itself(plant, mailbox, monitor):
-    box = mailbox[0]
     # Nobody has come to work yet: that is told too, to nobody as yet.
     eventually(lambda: plant.active() == ["no_worker"])
     assert monitor.pings == 0
@@ -156,7 +129,7 @@ def test_a_killed_worker_is_told_by_a_web_process_that_sends_the_message_itself(
 
     plant.kill_worker()
 
-    eventually(lambda: box.has("CRITICAL", "No worker is at work"))
+    eventually(lambda: mailbox.has("CRITICAL", "No worker is at work"))
     assert plant.active() == ["no_worker"]
     assert plant.call("GET", "/readyz").json() == {"status": "ready", "troubles": ["no_worker"]}
     assert 'techtrack_troubles{kind="no_worker"} 1.0' in plant.call("GET", "/metrics").text
@@ -164,7 +137,7 @@ def test_a_killed_worker_is_told_by_a_web_process_that_sends_the_message_itself(
 
     plant.start_worker()
 
-    eventually(lambda: box.has("[returned", "No worker is at work"))
+    eventually(lambda: mailbox.has("[returned", "No worker is at work"))
     assert plant.active() == []
     assert plant.call("GET", "/readyz").json() == {"status": "ready"}
     assert f"{plant.workers[-1].pid} judges and sends" in doctor(plant)

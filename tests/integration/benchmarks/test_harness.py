@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 
 from benchmarks import client
 from benchmarks.bench import POSTGRES, SQLITE, Bench
+from benchmarks.crowd.process import Crowd
 from benchmarks.lines import queries
 from benchmarks.lines.ingest import sent
 from benchmarks.load import as_columns, make_load, stamp, whole_hour
@@ -86,6 +88,41 @@ class TestQuestions:
         figures, _ = queries.ask_all(system, end, times=2)
         assert set(figures) == {question.name for question in queries.QUESTIONS}
         assert all(figure > 0 for figure in figures.values())
+
+
+class TestCrowd:
+    @pytest.fixture
+    def gather(self, system):
+        """Gather a crowd of so many people; they go home at the end."""
+        with ExitStack() as stack:
+
+            def gather(people: int) -> Crowd:
+                crowd = Crowd(system, people=people)
+                stack.callback(crowd.leave)
+                return crowd
+
+            yield gather
+
+    def test_does_each_thing_well_and_counts_it(self, gather):
+        told = gather(1).do_each_once()
+        assert (told["wrong"], told["refused"]) == ({}, 0)
+        assert told["good"] == told["sent"]
+        assert told["next_step"] == "raise", "the alert was not raised, acknowledged and ended"
+        methods = {name.partition(" ")[0] for name in told["seconds"]}
+        assert methods == {"GET", "POST", "PATCH", "DELETE"}
+
+    def test_asks_in_rounds_at_either_pace(self, gather):
+        crowd = gather(3)
+        for pace in ({"at_once": 2}, {"rate": 20.0}):
+            told = crowd.run(seconds=2, **pace)
+            assert told.sent > 0
+            assert told.wrong == {}
+            assert sum(map(len, told.latencies.values())) + told.refused == told.sent
+
+    def test_counts_as_wrong_what_was_not_wanted(self, gather, system, monkeypatch):
+        monkeypatch.setitem(system.keys, "ingest", "planted")
+        told = gather(1).do_each_once()
+        assert any(name.startswith("POST ingest") and ": 401 " in name for name in told["wrong"])
 
 
 class TestServer:

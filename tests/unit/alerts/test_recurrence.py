@@ -204,6 +204,20 @@ class TestRecurrence:
             Recurrence.parse(raw, pointer="/schedule")
         assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
+    @pytest.mark.parametrize(
+        ("rule", "most"),
+        [
+            pytest.param("FREQ=HOURLY;BYSETPOS=2", 1, id="an hour has one"),
+            pytest.param("FREQ=HOURLY;BYMINUTE=0,30;BYHOUR=1,2;BYSETPOS=-3", 2, id="hours leave out, and add none"),
+            pytest.param("FREQ=DAILY;BYHOUR=1,2;BYMINUTE=0,30;BYSETPOS=5", 4, id="a day"),
+            pytest.param("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=32,40", 31, id="a month, whatever its days"),
+        ],
+    )
+    def test_refuses_a_place_that_no_period_has(self, rule, most):
+        """Without that dateutil looks for it through thousands of years, for ten seconds."""
+        with pytest.raises(Invalid, match=f"BYSETPOS counts to {most} here"):
+            Recurrence.parse({"timezone": BERLIN, "rrule": rule, "duration": "PT1H"}, pointer="/schedule")
+
     def test_refuses_what_is_no_object(self):
         with pytest.raises(Invalid):
             Recurrence.parse("FREQ=DAILY", pointer="/schedule")
