@@ -9,7 +9,7 @@ WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test test-sqlite test-postgres check lint format types arch migrations schema \
-	docs bench lock clean
+	docs bench load sbom lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s%s\n", $$1, $$2}'
@@ -36,9 +36,10 @@ test-postgres: install-dev
 # In the order of cost: the cheap checks fail first.
 check: lint types arch migrations test schema docs ## everything that CI does
 
-lint: install-dev ## ruff, every rule
+lint: install-dev ## ruff, every rule; bandit, what it holds to be grave
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive techtrack
 
 format: install-dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -68,6 +69,19 @@ docs: install-dev ## links lead somewhere, and the tutorial does what it says
 # takes an hour: make bench LINES=growth
 bench: install-dev ## every figure beside its peers; writes docs/reference/performance.md
 	$(BIN)/python -m benchmarks $(LINES) $(if $(QUICK),--quick,--write)
+
+# A look of a few minutes that writes nothing: make load QUICK=1
+load: install-dev ## many clients at once, up to saturation and beyond: writes docs/reference/performance.md
+	$(BIN)/python -m benchmarks load $(if $(QUICK),--quick,--write)
+
+# One fault of each kind, in a minute, and nothing written: make drill SHORT=1
+drill: install-dev ## kill, freeze and restart each part of the production set-up under load; writes availability.md
+	$(BIN)/python -m benchmarks.drill $(if $(SHORT),--short,--write)
+
+sbom: install-dev ## write dist/sbom.cdx.json: what is in a release, as CycloneDX; the same lock gives the same file
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file dist/sbom.cdx.json requirements/all.txt
 
 lock: install-dev ## pin every requirement anew, with hashes
 	for name in base postgres all dev; do \

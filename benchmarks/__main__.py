@@ -11,7 +11,20 @@ from collections.abc import Callable
 from benchmarks import report
 from benchmarks.bench import SQLITE, Bench
 from benchmarks.figures import Result, as_text
-from benchmarks.lines import growth, ingest, judging, layouts, live, outbox, queries, single, small
+from benchmarks.lines import (
+    cache,
+    dropped,
+    growth,
+    ingest,
+    judging,
+    layouts,
+    live,
+    load,
+    outbox,
+    queries,
+    single,
+    small,
+)
 from benchmarks.peers.series import VictoriaMetrics
 
 LINES: dict[str, Callable[[Bench], Result]] = {
@@ -23,16 +36,18 @@ LINES: dict[str, Callable[[Bench], Result]] = {
     "queries": queries.queries,
     "fanout": live.fanout,
     "alerts": live.alerts,
+    "dropped": dropped.dropped,
     "judging": judging.judging,
     "outbox": outbox.outbox,
     "layouts": layouts.layouts,
+    "cache": cache.cache,
     "small": small.small,
 }
 # What a look in under three minutes is made of.
 QUICK_LINES = ("ingest", "single", "queries", "alerts")
 QUICK_SYSTEMS = (SQLITE, VictoriaMetrics.name)
 # Minutes to hours: only when it is asked for by name.
-LONG: dict[str, Callable[[Bench], Result]] = {"growth": growth.growth}
+LONG: dict[str, Callable[[Bench], Result]] = {"growth": growth.growth, "load": load.load}
 
 
 def main() -> int:
@@ -69,7 +84,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("lines", nargs="*", choices=[[], *LINES, *LONG], help="all but growth if left out")
+    parser.add_argument("lines", nargs="*", choices=[[], *LINES, *LONG], help="all but growth and load if left out")
     parser.add_argument("--quick", action="store_true", help="a look in under three minutes; not for the page")
     parser.add_argument("--write", action="store_true", help="write docs/reference/performance.md")
     parser.add_argument("--only", action="append", help="only this system, by its name in the table; again for more")

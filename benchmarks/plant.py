@@ -124,6 +124,33 @@ def lay_rules(number: int) -> int:
     return number
 
 
+def make_people(number: int) -> dict[str, Any]:
+    """Make so many engineers of the plant, the machine of each with a rule that is easily broken."""
+    from django.db import transaction
+
+    from techtrack.accounts import services as accounts
+    from techtrack.accounts.domain.access import Role, internal
+    from techtrack.accounts.models import Site, User
+    from techtrack.alerts import rulebook
+    from techtrack.alerts.models import Rule
+    from techtrack.assets.models import Asset
+    from techtrack.core import clock
+
+    now, site = clock.now(), Site.objects.get().pk
+    names = [f"engineer-{User.objects.count()}-{place}" for place in range(number)]
+    for name in names:
+        profile = {"username": name, "email": f"{name}@example.org"}
+        roles = {site: Role.ENGINEER}
+        accounts.create_user(by=internal("benchmarks"), profile=profile, password=PASSWORD, roles=roles, now=now)
+    hot = [{"kind": "above", "limit": 80.0, "severity": "high"}]
+    stamps = {"conditions": hot, "parameter": ALARM, "created_at": now, "updated_at": now}
+    ids = Asset.objects.order_by("pk").values_list("pk", flat=True)[:number]
+    with transaction.atomic():
+        Rule.objects.bulk_create(Rule(name=f"Watch of {pk}", assets=[pk], **stamps) for pk in ids)
+        rulebook.turn_page()
+    return {"people": names, "password": PASSWORD, "alarm": ALARM, "codes": [one.code for one in SIGNALS[:PARAMETERS]]}
+
+
 def load_past(*, first: int, count: int, ticks: int, step: timedelta, until: datetime) -> int:
     """Store the past of ``count`` machines as an import does; return how many values it had."""
     from techtrack.accounts.domain.access import internal
@@ -182,7 +209,8 @@ def sweep_log(*, at_most: float = 20.0) -> int:
 def main() -> None:
     """Do what the arguments say.
 
-    The plant (none), ``fold``, ``sweep``, ``rules number``, past (``first count ticks step-in-s end``).
+    The plant (none), ``fold``, ``sweep``, ``rules number``, ``people number``,
+    past (``first count ticks step-in-s end``).
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techtrack.config.settings")
     import django
@@ -194,6 +222,8 @@ def main() -> None:
         told: Any = make_plant()
     elif sys.argv[1:] == ["fold"]:
         told = fold_rest()
+    elif sys.argv[1] == "people":
+        told = make_people(int(sys.argv[2]))
     elif sys.argv[1] == "rules":
         told = lay_rules(int(sys.argv[2]))
     elif sys.argv[1:] == ["sweep"]:

@@ -42,12 +42,25 @@ class Postgres:
         self.port = free_port()
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "techtrack", "-A", "trust", "-E", "UTF8", "--locale=C")
+        self._server = self.start()
+        self._server.wait_for(self.is_ready)
+
+    def start(self) -> Server:
+        """Start it on the data that it has; ``is_ready`` says when it answers."""
         settings = {**SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.folder)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._server = Server(
-            self._command("postgres", "-D", str(data), *options), log=self._log(), end_with=signal.SIGINT
-        )
-        self._server.wait_for(lambda: bool(list(self.folder.glob(".s.PGSQL.*[0-9]"))) and self._answers())
+        command = self._command("postgres", "-D", str(self.folder / "data"), *options)
+        self._server = Server(command, log=self._log(), end_with=signal.SIGINT)
+        return self._server
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes connections."""
+        return bool(list(self.folder.glob(".s.PGSQL.*[0-9]"))) and self._answers()
+
+    @property
+    def server(self) -> Server:
+        """Its process."""
+        return self._server
 
     @property
     def pid(self) -> int:

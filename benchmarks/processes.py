@@ -75,17 +75,32 @@ class Server:
                 raise DidNotStart(said)
             time.sleep(0.05)
 
+    def is_running(self) -> bool:
+        """Tell whether its first process lives."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to everything that it started, groups of their own included."""
+        for pid in tree([self._process.pid]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self) -> None:
+        """Pull the plug of it and of everything that it started."""
+        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def stop(self) -> None:
         """End it in good order; after 20 s by force."""
-        if self._process.poll() is None:
+        if self.is_running():
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(self._end_with)
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                self.kill()
 
 
 def answers(url: str) -> bool:

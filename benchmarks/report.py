@@ -16,13 +16,14 @@ from benchmarks.processes import package_version
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "performance.md"
-ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts", "judging")
-ORDER += ("outbox", "layouts", "small")
+ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts")
+ORDER += ("dropped", "judging", "outbox", "layouts", "load", "small")
 INTRODUCTION = """# Performance
 
 Written by `make bench`; nothing here is edited by hand. Every line is a benchmark that you can run yourself, beside the
 same peers on your own machine: `make bench LINES=ingest` for one, `make bench QUICK=1` for a look in under three
-minutes, `make bench LINES=growth` for the one that takes long. `benchmarks/` holds what they do.
+minutes, `make bench LINES=growth` for the one that takes long, `make load` for the one with many clients at once.
+`benchmarks/` holds what they do.
 
 Figures on other machines differ; ratios between systems measured in one run differ less. A bar that is not met is
 written as not met.

@@ -74,6 +74,11 @@ class TechTrack(System):
         """Let it judge so many rules, of all kinds and quiet, and no others."""
         _plant(self.env, "rules", str(number))
 
+    def make_people(self, number: int) -> dict[str, Any]:
+        """Make so many engineers; return their names, their password, and what they look after."""
+        told: dict[str, Any] = json.loads(_plant(self.env, "people", str(number)))
+        return told
+
     @property
     def pids(self) -> list[int]:
         return [server.pid for server in self._servers] + ([self._postgres.pid] if self._postgres else [])
@@ -161,8 +166,7 @@ def _environment(home: Path, database_url: str | None) -> dict[str, str]:
 @cache
 def _template(postgres: Postgres | None) -> tuple[Path, dict[str, Any]]:
     """Make the plant once for each database; every measured platform is a copy of it."""
-    home = _templates() / ("postgres" if postgres else "sqlite")
-    home.mkdir()
+    home = Path(tempfile.mkdtemp(dir=_templates()))
     if postgres:
         postgres.create("techtrack_plant")
     told: dict[str, Any] = json.loads(_plant(_environment(home, postgres.url("techtrack_plant") if postgres else None)))

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 
 from benchmarks import client
 from benchmarks.bench import Bench, Start
+from benchmarks.compose import BIN, DEPLOY, configure_proxy, find
 from benchmarks.figures import Result, Run, interleaved, number, percentile
 from benchmarks.load import make_load
 from benchmarks.processes import Server, answers, free_port
 from benchmarks.system import NotInstalled
 from benchmarks.techtrack import ROOT, TechTrack
 
-DEPLOY, BIN = ROOT / "deploy", Path(sys.executable).parent
 CONNECTIONS = 8
 # So many bodies a second, each one tick of all machines: 50,000 values.
 BODIES = 10
@@ -69,9 +66,8 @@ class Production(TechTrack):
         return [self._part("redis", [program, *options])]
 
     def _proxy(self, web: int, asgi: int) -> Server:
-        program = _nginx()
-        configuration = configure_proxy(self.folder, port=self.port, web=web, asgi=asgi)
-        return self._part("proxy", [program, "-e", str(self.folder / "proxy.log"), "-c", str(configuration)])
+        configuration = configure_proxy(self.folder, port=self.port, web=[web], asgi=[asgi])
+        return self._part("proxy", [find("nginx"), "-e", str(self.folder / "proxy.log"), "-c", str(configuration)])
 
 
 class DjangoAsgi(Production):
@@ -81,28 +77,6 @@ class DjangoAsgi(Production):
         application = ["--factory", "django.core.asgi:get_asgi_application", "--lifespan", "off"]
         at = ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
         return [str(BIN / "uvicorn"), *application, *at, "--no-access-log", "--no-proxy-headers"]
-
-
-def _nginx() -> str:
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if program is None:
-        raise NotInstalled("nginx is not installed (apt-get install nginx-light)")
-    return program
-
-
-def configure_proxy(folder: Path, *, port: int, web: int, asgi: int) -> Path:
-    """Write the configuration of deploy/ for one process of each kind, by their ports, and without TLS."""
-    text = (DEPLOY / "nginx.conf").read_text()
-    text = re.sub(r"server \{\s+listen 80 .*?\}\n", "", text, flags=re.DOTALL)
-    text = re.sub(r" *ssl_\w+ .*\n| *server (web|asgi)-2:8000;\n", "", text)
-    text = re.sub(r"listen 443 .*?;", f"listen 127.0.0.1:{port};", text)
-    text = text.replace("web-1:8000", f"127.0.0.1:{web}").replace("asgi-1:8000", f"127.0.0.1:{asgi}")
-    here = f"access_log {folder}/access.log; client_body_temp_path {folder}/bodies;"
-    text = text.replace("http {", f"http {{\n    {here}", 1)
-    owner = "user root;" if os.geteuid() == 0 else ""
-    path = folder / "nginx.conf"
-    path.write_text(f"daemon off; pid {folder}/nginx.pid; {owner}\n{text}")
-    return path
 
 
 def layouts(bench: Bench) -> Result:
@@ -156,7 +130,7 @@ def _starts(bench: Bench) -> dict[str, Start]:
     try:
         postgres = bench.postgres
         starts["one process, PostgreSQL"] = lambda: Embedded(postgres)
-        _nginx()
+        find("nginx")
         starts["production, PostgreSQL"] = lambda: Production(postgres)
         starts["the same, Django's own ASGI handler"] = lambda: DjangoAsgi(postgres)
     except NotInstalled as error:

@@ -32,7 +32,7 @@ Start = Callable[..., System]
 def outbox(bench: Bench) -> Result:
     """Both, on each database."""
     wanted = bench.starts(SQLITE, POSTGRES)
-    found = {name: _soon(bench, name, bench.pick(10, 60)) | _drained(bench, name) for name in wanted}
+    found = {name: _soon(bench, name, bench.pick(10, 40)) | _drained(bench, name) for name in wanted}
     shown = ["system", "messages", "p50 s", "p95 s", "longest s", "backlog", "seconds", "messages/s", "CPU ms each"]
     names = ("messages", "p50", "p95", "longest", "backlog", "drained", "rate", "cpu")
     rows = [[name, *(number(run[figure]) for figure in names)] for name, run in found.items()]
