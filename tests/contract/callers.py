@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Caller:
         self.id = 0
         self.refresh = ""
         self.fresh_until = float("inf")
+        self.renewing = threading.Lock()
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         self._stay_logged_in()
@@ -40,10 +42,12 @@ class Caller:
         )
 
     def _stay_logged_in(self) -> None:
-        if time.monotonic() > self.fresh_until:
-            answer = requests.post(f"{self.url}/api/token/refresh/", json={"refresh": self.refresh}, timeout=10)
-            assert answer.status_code == 200, answer.text
-            self.keep(answer.json())
+        # A caller asks from many threads, and a refresh token that is used twice ends the session.
+        with self.renewing:
+            if time.monotonic() > self.fresh_until:
+                answer = requests.post(f"{self.url}/api/token/refresh/", json={"refresh": self.refresh}, timeout=10)
+                assert answer.status_code == 200, answer.text
+                self.keep(answer.json())
 
     def keep(self, tokens: dict[str, Any]) -> None:
         """Ask with these tokens from now on."""
