@@ -13,6 +13,7 @@ from benchmarks.bench import SQLITE, Bench
 from benchmarks.figures import Result, as_text
 from benchmarks.lines import (
     cache,
+    calendars,
     dropped,
     growth,
     ingest,
@@ -21,9 +22,11 @@ from benchmarks.lines import (
     live,
     load,
     outbox,
+    plans,
     queries,
     single,
     small,
+    work,
 )
 from benchmarks.peers.series import VictoriaMetrics
 
@@ -41,7 +44,10 @@ LINES: dict[str, Callable[[Bench], Result]] = {
     "outbox": outbox.outbox,
     "layouts": layouts.layouts,
     "cache": cache.cache,
+    "calendars": calendars.calendars,
     "small": small.small,
+    "work": work.work,
+    "plans": plans.plans,
 }
 # What a look in under three minutes is made of.
 QUICK_LINES = ("ingest", "single", "queries", "alerts")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "performance.md"
 ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts")
-ORDER += ("dropped", "judging", "outbox", "layouts", "load", "small")
+ORDER += ("dropped", "judging", "outbox", "layouts", "load", "calendars", "small")
 INTRODUCTION = """# Performance
 
 Written by `make bench`; nothing here is edited by hand. Every line is a benchmark that you can run yourself, beside the

@@ -46,6 +46,7 @@ from techtrack.alerts.events import (
     RuleChanged,
 )
 from techtrack.alerts.judge import Judge
+from techtrack.alerts.live import shown as alert_news
 from techtrack.alerts.live.frames import AlertFrame, AlertsShown
 from techtrack.alerts.queries.people import personal_data as alerts_of_people
 from techtrack.assets import queries as asset_queries
@@ -66,13 +67,23 @@ from techtrack.live.topics import Forms, Topic
 from techtrack.notifications import jobs as notification_jobs
 from techtrack.notifications import queries as notification_queries
 from techtrack.notifications import services as notifications
-from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, NoticesWritten
-from techtrack.notifications.live import shown
+from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, LetterAsked, NoticesWritten
+from techtrack.notifications.live import shown as delivery_news
 from techtrack.notifications.live.frames import DeliveriesShown, DeliveryFrame
+from techtrack.tasks import jobs as task_jobs
 from techtrack.tasks import queries as task_queries
 from techtrack.tasks import services as tasks
-from techtrack.tasks.events import TaskChanged
+from techtrack.tasks.events import (
+    CommentChanged,
+    PeopleMentioned,
+    PlanChanged,
+    ProofEnded,
+    ReminderDue,
+    TaskChanged,
+)
+from techtrack.tasks.live import shown as task_news
 from techtrack.tasks.live.frames import TaskFrame, TaskGoneFrame, TasksShown
+from techtrack.tasks.live.talk import CommentFrame, MentionFrame, ReminderFrame
 from techtrack.telemetry import jobs as telemetry_jobs
 from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.events import SegmentAppended, StoreRunAsked
@@ -96,7 +107,7 @@ def connect() -> None:
     together(AssetTypeChanged, rulebook.follow_type)
     # It stands at another site: who may see what is about it, sees that now.
     together(AssetChanged, _follow_move)
-    # A type that begins with a pack gets the pack's rules with it.
+    # A type that begins with a pack gets the pack's rules and plans with it.
     together(AssetTypeMade, _follow_pack)
     after(RuleChanged, wake("judge"), _hint("rules"))
     # hide: what work or a silence explains is looked at again.
@@ -111,13 +122,15 @@ def connect() -> None:
     together(LetterOwed, lambda fact: notifications.owe_letter(fact, now=clock.now()))
     after(NoticesWritten, wake("teller"), _hint("notices"))
     after(DeliveriesQueued, wake("sender"), _hint("deliveries"))
-    # alert -> repair
-    together(AlertRaised, _open_task)
+    _repair()
     # -> show
     together(AssetHealthChanged, lambda fact: assets.set_health(asset_id=fact.asset_id, worst=fact.worst))
-    in_one(AlertChanged, _show_alerts)
-    in_one(TaskChanged, _show_tasks)
-    in_one(DeliveryChanged, _show_deliveries)
+    in_one(AlertChanged, _shows(alert_news.of_alerts))
+    in_one(TaskChanged, _shows(task_news.of_tasks), lambda facts: tasks.number_changes(facts=facts, now=clock.now()))
+    in_one(CommentChanged, _shows(task_news.of_comments))
+    in_one(PeopleMentioned, _shows(task_news.of_mentions))
+    in_one(ReminderDue, _shows(task_news.of_reminders))
+    in_one(DeliveryChanged, _shows(delivery_news.of_deliveries))
     after(EventRecorded, hub.wake, lambda fact: bus.tell("events", fact.sequence))
     # store -> keep: what is derived of readings is made beside, where it is not made already.
     after(SiteZoneChanged, wake("compactor"))
@@ -129,10 +142,26 @@ def connect() -> None:
     after(Changed, lambda fact: _forget_callers(fact) if fact.object_type in CREDENTIALS else None)
     # A person asks what is stored of the own self.
     answer(PersonalDataAsked, notification_queries.personal_data, alerts_of_people, readings_of_people)
-    answer(PersonalDataAsked, task_queries.personal_data, lambda asked: [("audit", told_of_person(asked.user_id))])
+    answer(PersonalDataAsked, task_queries.personal_data, task_queries.personal_talk, task_queries.personal_upkeep)
+    answer(PersonalDataAsked, lambda asked: [("audit", told_of_person(asked.user_id))])
     _record()
     _show_live()
     _hear()
+
+
+def _repair() -> None:
+    # alert -> repair
+    together(AlertRaised, _open_task)
+    # A plan, an alert, work that is done: who plans and who proves look at once.
+    after(PlanChanged, wake("planner"), wake("counter"), _hint("work"))
+    after(AlertRaised, wake("planner"))
+    after(AssetChanged, wake("plans"))
+    after(TaskChanged, wake("planner"), wake("prover"), _hint("work"))
+    # work -> its people: letters about it are queued with their cause; what they say is asked when they are sent.
+    together(PeopleMentioned, lambda fact: _write_to(fact.people, task_queries.MENTION, fact.comment_id))
+    together(ReminderDue, lambda fact: _write_to(fact.people, task_queries.REMINDER, fact.task_id))
+    together(ProofEnded, _tell_refuted)
+    answer(LetterAsked, task_queries.letter)
 
 
 def loops() -> list[Loop]:
@@ -151,6 +180,13 @@ def loops() -> list[Loop]:
         Loop("live events", live_jobs.forget_old_events, every=3600.0),
         Loop("audit sealer", account_jobs.seal_audit_log, every=2.0, rest=0.1),
         Loop("old audit entries", account_jobs.forget_old_entries, every=3600.0),
+        Loop("deleted tasks", task_jobs.forget_deleted, every=3600.0),
+        Loop("reminders", task_jobs.remind_due, every=1.0),
+        Loop("planner", task_jobs.plan_work, every=5.0, rest=0.2),
+        Loop("plans", task_jobs.reconcile_plans, every=300.0, rest=1.0),
+        Loop("counter", task_jobs.count_use, every=10.0),
+        Loop("prover", task_jobs.prove_repairs, every=2.0, rest=0.2),
+        Loop("loose files", task_jobs.collect_files, every=3600.0),
     ]
 
 
@@ -179,7 +215,7 @@ def _let_go() -> None:
     together(AssetDeleting, lambda fact: alert_services.forget_asset(asset_id=fact.asset_id))
     # Last: from here on everybody who sends readings waits for the head of the log.
     together(AssetDeleting, lambda fact: telemetry.forget(asset_id=fact.asset_id, now=clock.now()))
-    answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold)
+    answer(WhatHolds, telemetry.what_we_hold, alerts.what_we_hold, task_queries.what_we_hold, task_queries.kept_up)
     # A site goes: first what tells people there, for which tellers are waited for; what its rules alone judged is over.
     together(SiteDeleting, lambda fact: notifications.forget_site(site_id=fact.site_id))
     together(SiteDeleting, lambda fact: alert_services.forget_site(site_id=fact.site_id, now=clock.now()))
@@ -208,6 +244,7 @@ def _hear() -> None:
     bus.hear("events", hub.wake)
     bus.hear("notices", wake("teller"))
     bus.hear("deliveries", wake("sender"))
+    bus.hear("work", wake("planner"), wake("prover"))
     bus.hear("callers", lambda _: writes.tell())
 
 
@@ -223,6 +260,8 @@ def _hint(topic: str) -> Callable[[object], None]:
 def _follow_pack(fact: AssetTypeMade) -> None:
     if fact.pack is not None:
         alert_services.follow_pack(type_id=fact.type_id, pack=fact.pack, by=fact.by, now=fact.at)
+        # Behind them: plans name the rules of their pack.
+        tasks.follow_pack(type_id=fact.type_id, pack=fact.pack, by=fact.by, now=fact.at)
 
 
 def _follow_move(fact: AssetChanged) -> None:
@@ -247,20 +286,18 @@ def _queue_rise(fact: AlertChanged) -> None:
         )
 
 
+def _write_to(people: Sequence[int], kind: str, pk: int) -> None:
+    notifications.owe_notes(kind=kind, people=people, about={"id": pk}, now=clock.now())
+
+
+def _tell_refuted(fact: ProofEnded) -> None:
+    if fact.phase == "refuted" and fact.people:
+        _write_to(fact.people, task_queries.REOPENED, fact.task_id)
+
+
 def _open_task(fact: AlertRaised) -> None:
     if fact.open_task is not None and not fact.hidden:
         tasks.open_for_alert(alert_id=fact.alert_id, wish=fact.open_task, now=clock.now())
-
-
-def _show_alerts(facts: Sequence[AlertChanged]) -> None:
-    known = alerts.summaries(fact.alert_id for fact in facts)
-    live.record_all(
-        told=[
-            ([f"sites/{one.site_id or 0}/alerts"], {"type": "alert", "event": one.event, "alert": known[one.alert_id]})
-            for one in facts
-        ],
-        now=clock.now(),
-    )
 
 
 def _forget_shown(fact: UserDeleting) -> None:
@@ -285,46 +322,32 @@ def _nameless(person: int, payload: dict[str, Any]) -> dict[str, Any]:
     return payload | {"alert": alert}
 
 
-def _show_tasks(facts: Sequence[TaskChanged]) -> None:
-    known = task_queries.summaries(fact.task_id for fact in facts)
-    told = []
-    for fact in facts:
-        topics = [f"users/{user}/tasks" for user in sorted(fact.audience.people)]
-        topics += [] if fact.audience.site is None else [f"sites/{fact.audience.site}/tasks"]
-        task = {"id": fact.task_id} if fact.event == "deleted" else known[fact.task_id]
-        told.append((topics, {"type": "task", "event": fact.event, "task": task}))
-    live.record_all(told=told, now=clock.now())
+def _shows(make: Callable[[Any], list[tuple[list[str], dict[str, Any]]]]) -> Callable[[Any], None]:
+    """Return what tells open pages what ``make`` makes of facts, where it makes anything."""
 
+    def show(facts: Any) -> None:
+        if told := make(facts):
+            live.record_all(told=told, now=clock.now())
 
-def _show_deliveries(facts: Sequence[DeliveryChanged]) -> None:
-    known = shown.summaries(fact.delivery_id for fact in facts)
-    told = []
-    for fact in facts:
-        delivery = known.get(fact.delivery_id)
-        if delivery is None:
-            continue
-        topics = [f"sites/{fact.site_id or 0}/deliveries"]
-        topics += [] if delivery["person"] is None else [f"users/{delivery['person']}/deliveries"]
-        told.append((topics, {"type": "delivery", "event": fact.state, "delivery": delivery}))
-    if told:
-        live.record_all(told=told, now=clock.now())
+    return show
 
 
 def _show_live() -> None:
     reading, alert = Forms((ReadingFrame,)), Forms((AlertFrame,), AlertsShown)
-    task, delivery = Forms((TaskFrame, TaskGoneFrame), TasksShown), Forms((DeliveryFrame,), DeliveriesShown)
+    work, delivery = (TaskFrame, TaskGoneFrame, CommentFrame), Forms((DeliveryFrame,), DeliveriesShown)
+    task, own_task = Forms(work, TasksShown), Forms((*work, MentionFrame, ReminderFrame), TasksShown)
     for topic in (
         Topic("assets/{asset}/readings", _may_see_asset, forms=reading),
         Topic("sites/{site}/readings", _may_see_site, forms=reading),
         Topic("sites/{site}/alerts", _may_see_site, _open_alerts, forms=alert),
         Topic("sites/{site}/tasks", _may_see_site, _unfinished_tasks, forms=task),
-        Topic("users/{user}/tasks", _is_this_person, _unfinished_tasks, forms=task),
+        Topic("users/{user}/tasks", _is_this_person, _unfinished_tasks, forms=own_task),
         Topic("sites/{site}/deliveries", _operates_site, _unsent, forms=delivery),
         Topic("users/{user}/deliveries", _is_this_person, _unsent, forms=delivery),
         # Authorised frame by frame: of what all sites tell a subscriber gets that of the sites it may see.
         Topic("readings", _anybody, gathers=("sites/{site}/readings",), forms=reading),
         Topic("alerts", _anybody, _open_alerts, gathers=("sites/{site}/alerts",), forms=alert),
-        Topic("tasks", _of_no_asset, _unfinished_tasks, gathers=_of_both("tasks"), forms=task),
+        Topic("tasks", _of_no_asset, _unfinished_tasks, gathers=_of_both("tasks"), forms=own_task),
         Topic("deliveries", _of_no_asset, _unsent, gathers=_of_both("deliveries"), forms=delivery),
     ):
         hub.topics.register(topic)
@@ -369,7 +392,7 @@ def _unfinished_tasks(access: Access, place: dict[str, str]) -> dict[str, Any]:
 
 
 def _unsent(access: Access, place: dict[str, str]) -> dict[str, Any]:
-    return {"deliveries": shown.unsent_summaries(access, **_ids(place))}
+    return {"deliveries": delivery_news.unsent_summaries(access, **_ids(place))}
 
 
 def _ids(place: dict[str, str]) -> dict[str, int]:

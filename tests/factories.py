@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -12,9 +13,30 @@ from techtrack.accounts.models import ApiKey, Invitation, InvitedRole, Lockout, 
 from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core.clock import to_micros
+from techtrack.core.models import Head
 from techtrack.integrations.models import ImportRun
 from techtrack.notifications.models import Channel, Delivery, Rota, Route
-from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
+from techtrack.tasks.models import (
+    AssetMeter,
+    Attachment,
+    Block,
+    CalendarFeed,
+    Category,
+    Comment,
+    Course,
+    Downtime,
+    Plan,
+    PlanOwner,
+    SavedFilter,
+    StoredFile,
+    Task,
+    TaskEdit,
+    TaskLink,
+    TaskOwner,
+    TaskShare,
+    TimeEntry,
+)
+from techtrack.tasks.queries import HEAD, folder
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
 from techtrack.telemetry.models import StoreRun
 from techtrack.telemetry.services import ingest
@@ -156,12 +178,99 @@ def make_task(
     creator: User | None, *, owners: Sequence[User] = (), shared_with: Sequence[User] = (), **fields: Any
 ) -> Task:
     """A task with its owners, and the people who may read it."""
-    task = Task.objects.create(created_by=creator, **({"title": f"Task {next(_numbers)}"} | STAMPS | fields))
+    defaults = {"title": f"Task {next(_numbers)}", "change_no": Head.take(HEAD)}
+    task = Task.objects.create(created_by=creator, **(defaults | STAMPS | fields))
     for user in owners:
         TaskOwner.objects.create(task=task, user=user)
     for user in shared_with:
         TaskShare.objects.create(task=task, user=user)
     return task
+
+
+def make_edit(task: Task, **fields: Any) -> TaskEdit:
+    """A line of the history of a task."""
+    defaults: dict[str, Any] = {"version": next(_numbers), "at": NOW, "by_id": task.created_by_id}
+    return TaskEdit.objects.create(task=task, **(defaults | fields))
+
+
+def make_link(task: Task, **fields: Any) -> TaskLink:
+    """A link to a task for a week; its key is not known to anybody."""
+    defaults = {"digest": f"{next(_numbers):064x}", "expires_at": NOW + timedelta(days=7)}
+    return TaskLink.objects.create(task=task, created_by_id=task.created_by_id, **(defaults | STAMPS | fields))
+
+
+def make_comment(task: Task, author: User, **fields: Any) -> Comment:
+    """A comment that mentions nobody."""
+    return Comment.objects.create(task=task, author=author, **({"text": f"Word {next(_numbers)}"} | STAMPS | fields))
+
+
+def make_attachment(task: Task, maker: User, content: bytes = b"words", **fields: Any) -> Attachment:
+    """A file of a task, whose contents lie in the folder of attachments, as those of a small picture."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = StoredFile.objects.get_or_create(pk=digest, defaults={"used_at": NOW})[0]
+    with folder().drafted(content, content) as draft:
+        draft.keep(digest)
+    about = {"name": f"{next(_numbers)}.png", "type": "image/png", "size": len(content), "width": 8, "height": 6}
+    return Attachment.objects.create(task=task, created_by=maker, file=file, **(about | STAMPS | fields))
+
+
+def make_time(task: Task, person: User, **fields: Any) -> TimeEntry:
+    """An hour that somebody worked on a task."""
+    defaults = {"started_at": NOW - timedelta(hours=2), "ended_at": NOW - timedelta(hours=1)}
+    return TimeEntry.objects.create(task=task, person=person, **(defaults | STAMPS | fields))
+
+
+def make_block(task: Task, blocker: Task, **fields: Any) -> Block:
+    """A task that waits for another one."""
+    return Block.objects.create(task=task, blocker=blocker, created_by_id=task.created_by_id, **(STAMPS | fields))
+
+
+def make_feed(owner: User, **fields: Any) -> CalendarFeed:
+    """A calendar of somebody; its key is not known to anybody."""
+    defaults = {"name": f"Calendar {next(_numbers)}", "digest": f"{next(_numbers):064x}"}
+    return CalendarFeed.objects.create(owner=owner, **(defaults | STAMPS | fields))
+
+
+def make_filter(owner: User, **fields: Any) -> SavedFilter:
+    """A person's saved filter, of open tasks."""
+    defaults = {"name": f"Filter {next(_numbers)}", "query": {"state": "open"}}
+    return SavedFilter.objects.create(owner=owner, **(defaults | STAMPS | fields))
+
+
+def make_plan(asset: Asset | None = None, *, owners: Sequence[User] = (), **fields: Any) -> Plan:
+    """A plan that asks for work every Monday morning, with its course at the asset."""
+    weekly = {"rrule": "FREQ=WEEKLY;BYDAY=MO", "dtstart": "2026-11-02T06:00"}
+    defaults: dict[str, Any] = {
+        "name": f"Plan {next(_numbers)}",
+        "asset_id": asset.pk if asset else None,
+        "triggers": {"timezone": "UTC", "schedule": weekly},
+    }
+    plan = Plan.objects.create(**(defaults | STAMPS | fields))
+    for user in owners:
+        PlanOwner.objects.create(plan=plan, user=user)
+    if asset is not None:
+        make_course(plan, asset)
+    return plan
+
+
+def make_course(plan: Plan, asset: Asset, **fields: Any) -> Course:
+    """A plan at an asset, to be looked at."""
+    defaults = {"begun_at": NOW, "settled": NOW, "look_at": NOW}
+    return Course.objects.create(plan=plan, asset_id=asset.pk, **(defaults | fields))
+
+
+def make_downtime(asset: Asset, **fields: Any) -> Downtime:
+    """An hour in which an asset was broken."""
+    defaults = {"starts_at": NOW - timedelta(hours=2), "ends_at": NOW - timedelta(hours=1)}
+    return Downtime.objects.create(asset_id=asset.pk, **(defaults | STAMPS | fields))
+
+
+def make_meter(asset: Asset, **fields: Any) -> AssetMeter:
+    """A counter of an asset that stands at 1,000."""
+    number = next(_numbers)
+    defaults: dict[str, Any] = {"kind": "counter", "parameter": f"hours_{number}", "total": 1000.0, "behind": False}
+    made = defaults | {"key": f"counter:hours_{number}:None:None", "time": to_micros(NOW), "look_at": NOW}
+    return AssetMeter.objects.create(asset_id=asset.pk, **(made | fields))
 
 
 def make_run(by: User, **fields: Any) -> StoreRun:

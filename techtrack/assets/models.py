@@ -48,6 +48,7 @@ class AssetType(Versioned):
     """A kind of asset: the parameters it emits, how often, and how long raw readings are kept.
 
     ``parameters`` is a list of ``{code, unit, minimum, maximum, label}``; ``strict`` refuses codes outside it.
+    ``running`` says by what one sees that one runs, as ``RunningSign`` reads it; None: whenever it sends.
     """
 
     slug = models.SlugField(max_length=64, unique=True)
@@ -56,6 +57,7 @@ class AssetType(Versioned):
     strict = models.BooleanField(default=False)
     expected_interval = models.DurationField(null=True)
     retention = models.DurationField(null=True)
+    running = models.JSONField(null=True)
 
     objects = AssetTypeQuerySet.as_manager()
 

@@ -315,6 +315,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SeverityEnum": "techtrack.alerts.domain.condition.SEVERITIES",
         "AlertStateEnum": "techtrack.alerts.models.STATES",
+        "TaskStateEnum": "techtrack.tasks.models.State",
     },
 }
 

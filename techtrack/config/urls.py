@@ -19,7 +19,8 @@ from techtrack.config.asyncapi import AsyncApiView
 from techtrack.config.root import RootView
 from techtrack.config.schema import SchemaView
 
-API = ["accounts", "assets", "telemetry", "alerts", "notifications", "tasks", "integrations"]
+# Tasks before alerts, which catch all that there might be below an alert.
+API = ["accounts", "assets", "telemetry", "tasks", "alerts", "notifications", "integrations"]
 # The rooms in which the API's document is read. They describe themselves to nobody: there is no page that says it.
 ROOM: dict[str, Any] = {"url_name": "schema", "http_method_names": ["get", "head"]}
 

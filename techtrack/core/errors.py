@@ -21,9 +21,10 @@ def member(pointer: str, name: object) -> str:
 
 
 class TechTrackError(Exception):
-    """The root of every error that TechTrack raises on purpose."""
+    """The root of every error that TechTrack raises on purpose; ``faults`` name the places, where there are some."""
 
     code = "error"
+    faults: tuple[Fault, ...] = ()
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -56,6 +57,12 @@ class NotFound(TechTrackError):
     """It does not exist, or the caller may not know that it does."""
 
     code = "not_found"
+
+
+class Gone(TechTrackError):
+    """It was there, and will not be again; the caller should forget where it was."""
+
+    code = "gone"
 
 
 class Conflict(TechTrackError):

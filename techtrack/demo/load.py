@@ -19,7 +19,7 @@ from techtrack.alerts.models import Rule
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset, AssetType, Kind, Parameter
 from techtrack.core.clock import iso_duration, to_micros
-from techtrack.demo import folder, plant, recordings, story
+from techtrack.demo import folder, plant, recordings, story, upkeep
 from techtrack.demo.clock import SPAN, Loop, ReplayClock, State, read_state, write_state
 from techtrack.demo.maintenance import record
 from techtrack.demo.plant import Feed, Thing
@@ -88,8 +88,9 @@ def load_plant(now: datetime, *, say: Say = _to_nobody) -> DemoPlant:
         playing += _asset(thing, sites[thing.site], state, now)
     say("Maintenance records", len(things), len(things))
     _maintenance(playing, state)
-    say("Rules and keys", len(things), len(things))
+    say("Rules, plans and keys", len(things), len(things))
     _rules(now)
+    upkeep.plan(start=state.start, by=US, now=now)
     _telling(now)
     return DemoPlant(state, playing, passwords, _keys(now))
 

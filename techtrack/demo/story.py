@@ -65,6 +65,11 @@ SIGHTS = (
         "One of ten machines; its pressure passes the limit for an hour. Errors, failures and replaced "
         "components are in its history.",
     ),
+    Sight(
+        "machine-01",
+        "Maintained by the hours that it ran: its inspection is due after 1,840 of them, and its task opens "
+        "as they are full.",
+    ),
     Sight("inspection-1", "Quality control: a value every five seconds, and an anomaly on its way."),
     Sight("office-co2", "People come in, nobody opens a window: CO2 passes 1,000 ppm in the morning."),
     Sight("toco-toucan", "A low-cost unit; a short cloud of fine dust passes it."),
@@ -74,4 +79,6 @@ SIGHTS = (
 
 # The bearings' recording begins so long before.
 BEARING_DAYS = BEARINGS_AT - datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC)
+# And so has the fleet's.
+FLEET_DAYS = FLEET_AT - datetime(2015, 1, 1, 6, 0, tzinfo=UTC)
 HISTORY_OF_INSPECTION = timedelta(hours=12)

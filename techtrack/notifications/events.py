@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 
@@ -28,3 +30,15 @@ class DeliveryChanged:
     delivery_id: UUID
     site_id: int | None
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterAsked:
+    """A question: what does a letter of this kind, ``about`` that, say to this person now? Asked when it is sent.
+
+    The answer is a pair of subject and text; none where there is nothing to say to that person any more.
+    """
+
+    kind: str
+    user_id: int
+    about: Mapping[str, Any]

@@ -43,7 +43,7 @@ class TaskAdmin(OwnAdmin):
         services.update_task(task=instance, by=by, changes=changes, expected=None, now=clock.now())
 
     def drop(self, instance: Task, by: Access) -> None:
-        services.delete_task(task=instance, by=by, expected=None)
+        services.delete_task(task=instance, by=by, expected=None, now=clock.now())
 
 
 @admin.register(Category)

@@ -4,7 +4,7 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from techtrack.web.views import account, acknowledge, alerts, plant, session, store, tasks
+from techtrack.web.views import account, acknowledge, alerts, labels, plant, session, shared, store, tasks
 
 urlpatterns = [
     path("", plant.overview, name="overview"),
@@ -17,12 +17,14 @@ urlpatterns = [
     path("accounts/verify/<str:key>/", account.verify, name="verify"),
     path("accounts/invitation/<str:key>/", account.join, name="join"),
     path("assets/<int:asset_id>/", plant.asset, name="asset"),
+    path("assets/<int:asset_id>/label/", labels.label, name="asset-label"),
     path("parts/assets/<int:asset_id>/alerts/", plant.open_alerts, name="asset-alerts"),
     path("favicon.ico", RedirectView.as_view(url=static("web/favicon.svg"))),
     path("parts/alerts/", plant.open_alerts, name="open-alerts"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
     path("acknowledge/<str:token>/", acknowledge.acknowledge, name="acknowledge-link"),
+    path("shared/tasks/<str:key>/", shared.shared_task, name="shared-task"),
     path("store/", store.store, name="store"),
     path("tasks/", tasks.tasks, name="tasks"),
     path("tasks/<int:task_id>/done/", tasks.finish, name="task-done"),

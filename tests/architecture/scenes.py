@@ -13,6 +13,7 @@ from techtrack.accounts.queries import access_of
 from techtrack.alerts.models import AlertEvent, RuleRevision
 from techtrack.core import clock
 from techtrack.core.clock import to_micros
+from techtrack.tasks.models import Task
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Kind, Row
 from techtrack.telemetry.services import Saying, correct, mark_quality
@@ -60,6 +61,15 @@ class Stage:
             alert=self.alert(asset),
             category=factories.make_category(owners[0]),
         )
+
+    def plan(self) -> Any:
+        """A new plan for an asset, which two people are to carry out."""
+        return factories.make_plan(self.robot(), owners=[self.person(), self.person()])
+
+    def downtime(self) -> Any:
+        """A down time of an asset, about a task."""
+        asset = self.robot()
+        return factories.make_downtime(asset, task=self.task(asset), created_by=self.person())
 
     def delivery(self) -> Any:
         """A new message about an alert."""
@@ -144,6 +154,44 @@ def _revisions(stage: Stage, rows: int) -> str:
     return f"/api/rules/{rule.pk}/revisions/"
 
 
+def _history(stage: Stage, rows: int) -> str:
+    task = stage.task()
+    for _ in range(rows):
+        factories.make_edit(task, by_id=stage.person().pk)
+    return f"/api/tasks/{task.pk}/history/"
+
+
+def _talk(path: str, make: Callable[[Task, User], Any]) -> Callable[[Stage, int], str]:
+    """Rows of one task, each of another person."""
+
+    def fill(stage: Stage, rows: int) -> str:
+        task = stage.task()
+        for _ in range(rows):
+            make(task, stage.person())
+        return path.format(task.pk)
+
+    return fill
+
+
+def _mentioning(task: Task, author: User) -> None:
+    factories.make_comment(task, author).mention_rows.create(user=author)
+
+
+def _links(stage: Stage, rows: int) -> str:
+    task = factories.make_task(stage.adam)
+    for _ in range(rows):
+        factories.make_link(task)
+    return f"/api/tasks/{task.pk}/links/"
+
+
+def _plan_assets(stage: Stage, rows: int) -> str:
+    plan = factories.make_plan(asset_type=stage.type, site=stage.plant)
+    for _ in range(rows):
+        asset = stage.robot()
+        factories.make_course(plan, asset, task=stage.task(asset))
+    return f"/api/plans/{plan.pk}/assets/"
+
+
 def _session(stage: Stage) -> Any:
     stamps = {"started_at": clock.now(), "last_seen": clock.now(), "auth_time": clock.now()}
     return Session.objects.create(user=stage.adam, **stamps)
@@ -191,5 +239,24 @@ SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/tasks/": _rows("/api/tasks/", Stage.task),
     "/api/equipment/{}/tasks/": _of_asset("/api/equipment/{}/tasks/", Stage.robot, Stage.task),
     "/api/sensors/{}/tasks/": _of_asset("/api/sensors/{}/tasks/", Stage.sensor, Stage.task),
+    "/api/tasks/deleted/": _rows(
+        "/api/tasks/deleted/",
+        lambda stage: factories.make_task(stage.adam, owners=[stage.person()], deleted_at=factories.NOW),
+    ),
+    "/api/tasks/{}/history/": _history,
+    "/api/tasks/{}/links/": _links,
+    "/api/tasks/{}/comments/": _talk("/api/tasks/{}/comments/", _mentioning),
+    "/api/tasks/{}/attachments/": _talk("/api/tasks/{}/attachments/", factories.make_attachment),
+    "/api/tasks/{}/time/": _talk("/api/tasks/{}/time/", factories.make_time),
+    "/api/tasks/{}/blockers/": _talk(
+        "/api/tasks/{}/blockers/",
+        lambda task, maker: factories.make_block(task, factories.make_task(maker, asset_id=task.asset_id)),
+    ),
+    "/api/calendar-feeds/": _rows("/api/calendar-feeds/", lambda stage: factories.make_feed(stage.adam)),
+    "/api/task-filters/": _rows("/api/task-filters/", lambda stage: factories.make_filter(stage.adam)),
+    "/api/plans/": _rows("/api/plans/", Stage.plan),
+    "/api/plans/{}/assets/": _plan_assets,
+    "/api/downtimes/": _rows("/api/downtimes/", Stage.downtime),
+    "/api/meters/": _rows("/api/meters/", lambda stage: factories.make_meter(stage.robot())),
     "/api/categories/": _rows("/api/categories/", lambda stage: factories.make_category(stage.adam)),
 }

@@ -34,10 +34,16 @@ SILENT_WRITES = {
     "techtrack/alerts/services/rules.py _revise Rule.update",
     # Codes that readings bring by themselves, or that a type lists, which is told.
     "techtrack/assets/services.py _register Parameter.bulk_create",
+    "techtrack/tasks/services/feeds.py open_feed CalendarFeed.update",
+    "techtrack/tasks/services/labour.py count_time Task.update",
+    # A number for those who keep a copy, and places on the board that nobody has chosen.
+    "techtrack/tasks/services/numbering.py number_changes Task.update",
+    "techtrack/tasks/services/board.py _make_room Task.update",
     # What stays behind when something goes that it named: the going is told.
     "techtrack/notifications/services/channels.py delete_channel Route.update",
-    "techtrack/tasks/services.py forget_asset Task.update",
-    "techtrack/tasks/services.py delete_category Task.update",
+    "techtrack/tasks/services/following.py forget_asset Task.update",
+    "techtrack/tasks/services/following.py forget_person Task.update",
+    "techtrack/tasks/services/categories.py delete_category Task.update",
 }
 # Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of tasks whose
 # person goes.
@@ -48,10 +54,11 @@ LOOKED_AT = {
     "techtrack/notifications/services/sending.py record_failure",
     "techtrack/notifications/services/sending.py _revive",
     "techtrack/notifications/services/sending.py withdraw",
-    "techtrack/tasks/services.py forget_person",
+    "techtrack/tasks/services/following.py forget_person",
 }
 # Tables that come, or go along with others, untold.
 EXCEPTIONS = {"Alert": Audited(creation=False, cascades=False), "Task": Audited(cascades=False)}
+EXCEPTIONS |= {name: Audited(cascades=False) for name in ("Attachment", "Block", "Comment", "TaskLink", "TimeEntry")}
 SENSITIVE = re.compile(
     r"password|digest|secret|token|config|seed|key|e?mail|phone|username|first_name|last_name|salt|credential"
 )

@@ -7,14 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from techtrack.accounts import services as accounts
-from techtrack.accounts.domain import codes
+from techtrack.accounts.domain import codes, credentials
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.models import Invitation, InvitedRole, SecondFactor, User
 from techtrack.accounts.services import links
 from techtrack.alerts.models import Alert
 from techtrack.core import clock
+from techtrack.tasks.models import CalendarFeed, Task, TaskLink
 from tests import factories
+from tests.forms import Form
 
+# Of a link to a task.
+KEY = "known-to-nobody-else"
 LATER = factories.NOW + timedelta(days=3650)
 NEW_PASSWORD = "another one, long enough"
 
@@ -72,6 +76,24 @@ def _invited(world: Any) -> dict[str, str]:
     return {"key": links.written(links.INVITE, facts, until=LATER)}
 
 
+def _clock_runs(world: Any) -> None:
+    factories.make_time(Task.objects.get(pk=world.ids["tasks"]), world.adam, ended_at=None)
+
+
+def _calendar(world: Any) -> None:
+    """A key that opens something is known to nobody else: it is asked for by ``query``."""
+    CalendarFeed.objects.filter(pk=world.ids["calendar-feeds"]).update(digest=credentials.digest("known"))
+
+
+def _linked(world: Any) -> None:
+    """The key of a link is known to nobody else either."""
+    TaskLink.objects.filter(pk=world.ids["tasks/links"]).update(digest=credentials.digest(KEY), expires_at=LATER)
+
+
+def _deleted(world: Any) -> None:
+    Task.objects.filter(pk=world.ids["tasks"]).update(deleted_at=factories.NOW)
+
+
 def _another_admin(world: Any) -> dict[str, str]:
     factories.make_user("ada", role=Role.ADMIN)
     return {"password": factories.PASSWORD}
@@ -89,13 +111,24 @@ def make_invitation(by: User, site: Any) -> int:
     return int(made.pk)
 
 
+def _found(world: Any) -> None:
+    """The task is about an alert of a rule."""
+    Task.objects.filter(pk=world.ids["tasks"]).update(alert=world.alert)
+
+
 SCENES: dict[str, Scene] = {
+    "PUT /api/tasks/{task_id}/verification/": _found,
     "POST /api/alerts/{id}/unacknowledge/": _alert(acknowledged_at=factories.NOW),
     "POST /api/alerts/{id}/unshelve/": _alert(shelved_until=LATER),
     "POST /api/alerts/{id}/return-to-service/": _alert(out_of_service_until=LATER),
     "POST /api/alerts/{id}/reset/": _alert(
         latched=True, active=False, returned_at=factories.NOW, acknowledged_at=factories.NOW
     ),
+    "POST /api/tasks/{task_id}/time/stop/": _clock_runs,
+    "GET /api/tasks/calendar.ics": _calendar,
+    "GET /api/shared/tasks/{key}/": _linked,
+    "POST /api/tasks/{id}/restore/": _deleted,
+    "POST /api/tasks/{task_id}/attachments/": lambda _: Form(file=["note.txt", "words", "text/plain"]),
     "POST /api/token/refresh/": lambda world: {"refresh": _session(world.adam).refresh},
     "POST /api/accounts/logout/": lambda world: {"refresh": _session(world.adam).refresh},
     "POST /api/token/verify/": lambda world: {"token": _session(world.adam).access},

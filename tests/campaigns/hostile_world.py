@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -28,6 +27,14 @@ RULE: dict[str, Any] = {
     "name": "Hot",
     "parameter": "temperature",
     "conditions": [{"kind": "above", "limit": 80.0, "severity": "high"}],
+}
+PLAN: dict[str, Any] = {
+    "name": "Grease",
+    "schedule": {"rrule": "FREQ=WEEKLY;BYDAY=MO", "dtstart": "2026-11-02T06:00", "catch_up": "skip"},
+    "meters": [{"meter": {"kind": "hours", "parameter": "speed", "above": 100}, "every": 500}],
+    "lead_time": "P7D",
+    "season": {"from": "03-01", "to": "12-31"},
+    "checklist": [{"type": "tick", "title": "Look"}],
 }
 LONG_PASSWORD = "long enough to be good"
 
@@ -99,11 +106,14 @@ class World:
         by = access_of(adam)
         mark, _ = mark_quality(asset=robot, said=said, by=by, now=factories.NOW)
         other, _ = mark_quality(asset=station, said=said, by=by, now=factories.NOW)
-        task = factories.make_task(adam, owners=[adam], asset_id=robot.pk)
+        checklist = [{"type": "tick", "title": "Look", "key": "look"}]
+        task = factories.make_task(adam, owners=[adam], asset_id=robot.pk, checklist=checklist)
+        spare = factories.make_task(adam)
         preview = PreviewRun.objects.create(
             question={"assets": [robot.pk]}, total=1, by_id=adam.pk, created_at=factories.NOW
         )
         delivery = factories.make_delivery(channel, alert=alert, site=plant, state="dead")
+        self.spare = spare.pk
         self.ids: dict[str, Any] = {
             "equipment": robot.pk,
             "sensors": station.pk,
@@ -121,6 +131,17 @@ class World:
             "rotas": factories.make_rota(adam, site=plant).pk,
             "deliveries": str(delivery.pk),
             "tasks": task.pk,
+            "tasks/attachments": factories.make_attachment(task, adam).pk,
+            "tasks/blockers": factories.make_block(task, factories.make_task(adam)).blocker_id,
+            "tasks/comments": factories.make_comment(task, adam).pk,
+            "tasks/time": factories.make_time(task, adam).pk,
+            "tasks/links": factories.make_link(task).pk,
+            "task-filters": factories.make_filter(adam).pk,
+            "shared/tasks": hostile_states.KEY,
+            "plans": factories.make_plan(robot).pk,
+            "downtimes": factories.make_downtime(robot, ends_at=None).pk,
+            "meters": factories.make_meter(robot).pk,
+            "calendar-feeds": factories.make_feed(adam).pk,
             "categories": factories.make_category(adam).pk,
             "data": f"{robot.pk}-{self.micros}",
             "measurements": f"{station.pk}-{self.micros}",
@@ -140,13 +161,17 @@ class World:
 
     def at(self, path: str) -> str:
         """``path`` with its variables filled by what is there."""
-        collection = path.removeprefix("/api/").partition("/{")[0]
-        return re.sub(r"\{\w+\}", str(self.ids.get(collection, "1")), path)
+        return path.format_map(self.path_parameters(path))
 
     def path_parameters(self, path: str) -> dict[str, Any]:
         """The variables of a path, filled by what is there."""
-        collection = path.removeprefix("/api/").partition("/{")[0]
-        return {name: self.ids.get(collection, "1") for name in re.findall(r"\{(\w+)\}", path)}
+        found, before = {}, list[str]()
+        for part in path.removeprefix("/api/").split("/"):
+            if part.startswith("{"):
+                found[part[1:-1]] = self.ids.get("/".join(before), "1")
+            else:
+                before.append(part)
+        return found
 
     def query_of(self, label: str) -> dict[str, str]:
         """The same as ``query``, as names and values; what deletes more than a row has to say so."""
@@ -169,6 +194,10 @@ class World:
         """The parameters without which a reading operation answers nothing, with an ampersand behind them."""
         if label.startswith("GET") and label.endswith("/quality/"):
             return "asset=robot-1&" if "data" in label else "asset=station-1&"
+        if label.endswith("/calendar.ics"):
+            return "key=known&"
+        if "tasks" in label:
+            return ""
         if "history" in label or label == "GET /api/latest/":
             return "asset=robot-1&parameter=temperature&" if "{id}" not in label else "parameter=temperature&"
         return "parameter=temperature&" if label.endswith("/trend/") else ""
@@ -193,7 +222,10 @@ class World:
             "/api/silences/": {"name": "Move", "starts_at": STAMP, "ends_at": until},
             "/api/tasks/": {"title": "Look", "priority": 2, "owners": [self.adam.pk]},
             "/api/categories/": {"name": "Mine", "colour": "#336699"},
+            "/api/task-filters/": {"name": "Urgent", "query": {"state": "open", "ordering": "-priority"}},
             "/api/alerts/": {"equipment": self.robot.pk, "title": "Smoke", "severity": "high"},
+            "/api/plans/": PLAN | {"equipment": self.robot.pk, "owners": [self.adam.pk]},
+            "/api/downtimes/": {"sensor": self.station.pk, "starts_at": STAMP, "ends_at": LATER, "reason": "Moved"},
         }
         bodies = {f"POST {path}": body for path, body in made.items()}
         bodies |= {
@@ -201,9 +233,27 @@ class World:
             for path, body in made.items()
             for method in CHANGES
         }
+        bodies |= self._talk()
         # Readings are stored under the code: it cannot change.
         bodies |= {f"{method} /api/parameters/{{id}}/": {"code": "torque", "name": "Torque"} for method in CHANGES}
         return bodies | self._readings() | self._actions() | self._accounts()
+
+    def _talk(self) -> dict[str, Any]:
+        of, worked = "/api/tasks/{task_id}", {"started_at": "2026-11-21T08:00:00Z", "ended_at": "2026-11-21T09:00:00Z"}
+        made = {f"{of}/comments/": {"text": "Seen"}, f"{of}/time/": worked, "/api/calendar-feeds/": {"name": "Phone"}}
+        bodies = {f"POST {path}": body for path, body in made.items()}
+        bodies |= {f"{method} {path}{{id}}/": body for path, body in made.items() for method in CHANGES}
+        return bodies | {
+            f"POST {of}/blockers/": {"task": self.spare},
+            f"POST {of}/links/": {},
+            "POST /api/tasks/{id}/move/": {"after": self.spare},
+            f"POST {of}/time/start/": {},
+            f"PATCH {of}/answers/": {"answers": {"look": {"value": True}}},
+            f"PUT {of}/verification/": {"run": "PT30M", "within": "P1D"},
+            "POST /api/alerts/{alert_id}/task/": {"title": "Look", "owners": [self.adam.pk], "due_date": LATER},
+            "POST /api/plans/{id}/task/": {"asset": self.robot.pk},
+            "POST /api/meters/{id}/replace/": {"shows": 0.5},
+        }
 
     def _readings(self) -> dict[str, Any]:
         values = {"values": {"temperature": 72.5}}
@@ -244,6 +294,7 @@ class World:
                 "categories",
                 "equipment",
                 "parameters",
+                "plans",
                 "rules",
                 "sensors",
                 "silences",
@@ -256,6 +307,7 @@ class World:
         newcomer = {"username": "nina", "email": "nina@example.org", "password": LONG_PASSWORD}
         return bulk | {
             "POST /api/tasks/bulk/": {"items": [change]},
+            "POST /api/downtimes/bulk/": {"items": [{"action": "delete", "id": self.ids["downtimes"]}]},
             "POST /api/users/bulk/": {"items": [renamed]},
             "POST /api/invitations/": invitation,
             "PUT /api/invitations/{id}/": invitation,

@@ -18,8 +18,11 @@ from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert
 from techtrack.assets import queries, services
 from techtrack.assets.domain.packs import Measured, Pack, parse
+from techtrack.assets.domain.running import RunningSign
 from techtrack.core import clock
 from techtrack.core.clock import read_duration, to_micros
+from techtrack.tasks import jobs as tasks
+from techtrack.tasks.models import Task
 from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
 from tests import factories
@@ -241,6 +244,37 @@ class TestRules:
         assert pack.sources
 
 
+class TestPlans:
+    @every_pack
+    def test_are_made_with_the_type_and_ask_for_nothing_yet(self, pack, api, plant, adam):
+        chief = factories.make_user("chief", role=Role.ENGINEER)
+        kind = services.create_asset_type(by=access_of(chief), now=NOW, data={}, pack=pack.slug)
+        factories.make_equipment(site=plant, type=kind)
+        tasks.reconcile_plans()
+        while tasks.plan_work():
+            pass
+        listed = api(chief).get("/api/plans/", {"asset_type": pack.slug}).json()["results"]
+        assert [one["name"] for one in listed] == sorted(plan["name"] for plan in pack.plans)
+        assert all(one["next"]["asset_name"] for one in listed)
+        assert not Task.objects.exists()
+
+    @every_pack
+    def test_are_taken_and_given_back_by_the_api(self, pack, api):
+        client = api(factories.make_user("chief", role=Role.ENGINEER))
+        client.post("/api/asset-types/", {"pack": pack.slug}, format="json")
+        for one in client.get("/api/plans/", {"asset_type": pack.slug}).json()["results"]:
+            again = client.put(f"/api/plans/{one['id']}/", one, format="json")
+            assert again.status_code == 200, again.json()
+            assert again.json() | {"version": 1, "updated_at": ""} == one | {"version": 1, "updated_at": ""}
+
+    @every_pack
+    def test_say_by_what_one_sees_that_a_machine_runs(self, pack):
+        usual_ = usual(pack)
+        if pack.running is not None:
+            sign = RunningSign.parse(pack.running, pointer="")
+            assert usual_[sign.parameter] > sign.limit({})
+
+
 class TestFiles:
     def test_bear_the_names_of_their_packs(self):
         folder = Path(services.__file__).parent / "packs"
@@ -250,7 +284,7 @@ class TestFiles:
         page = (ROOT / "docs" / "reference" / "packs.md").read_text(encoding="utf-8")
         for slug, pack in PACKS.items():
             line = next((line for line in page.splitlines() if line.startswith(f"| `{slug}` |")), "")
-            assert line.endswith(f"| {len(pack.parameters)} | {len(pack.rules)} |")
+            assert line.endswith(f"| {len(pack.parameters)} | {len(pack.rules)} | {len(pack.plans)} |")
 
     def test_are_shipped(self):
         listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]

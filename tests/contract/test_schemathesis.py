@@ -29,9 +29,10 @@ from schemathesis.core import NOT_SET
 from schemathesis.core.failures import Failure, FailureGroup
 
 from techtrack.config.wsgi import django as application
-from techtrack.tasks.api.viewsets import CategoryViewSet
+from techtrack.tasks.api.categories import CategoryViewSet
 from tests import factories
 from tests.campaigns.hostile_world import World
+from tests.forms import Form, encoded
 
 SEED = int(os.environ.get("TECHTRACK_SEED") or secrets.randbelow(2**32))
 LONGER = int(os.environ.get("TECHTRACK_CAMPAIGN") or 1)
@@ -99,10 +100,10 @@ class Campaign:
             case = operation.Case(
                 path_parameters=self._world.path_parameters(operation.path),
                 query=self._world.query_of(operation.label),
-                body=NOT_SET if body is None else body,
-                media_type=None if body is None else "application/json",
+                body=NOT_SET if body is None or isinstance(body, Form) else body,
+                media_type=None if body is None or isinstance(body, Form) else "application/json",
             )
-            self._call(operation, case, undo=True)
+            self._call(operation, case, undo=True, form=body if isinstance(body, Form) else None)
         self._world.ids = before
 
     def _attack(self, operation: Any, round_number: int) -> None:
@@ -127,9 +128,13 @@ class Campaign:
 
         send()
 
-    def _call(self, operation: Any, case: Any, *, undo: bool) -> None:
+    def _call(self, operation: Any, case: Any, *, undo: bool, form: Form | None = None) -> None:
         cache.clear()
-        response = case.call(headers=self._headers)
+        if form is None:
+            response = case.call(headers=self._headers)
+        else:
+            body, kind = encoded(form)
+            response = case.call(headers=self._headers | {"Content-Type": kind}, data=body)
         self.statuses[response.status_code] += 1
         if response.status_code < 300:
             self.reached.add(operation.label)

@@ -29,10 +29,9 @@ from techtrack.core.api.filters import Filters, FilterSet, IdFilter, moment, ref
 from techtrack.core.api.pagination import add_links, whole_number
 from techtrack.core.api.viewsets import BIGGEST_ID, ReadOnlyViewSet
 from techtrack.core.errors import Forbidden, Invalid
+from techtrack.core.spreadsheets import harmless
 
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
-# A cell that begins with one of these may be taken for a formula by whoever opens the file.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 PERIOD = {"from": 0, "to": 2**63 - 1}
 
 
@@ -202,7 +201,7 @@ def _csv(entries: QuerySet) -> Iterator[str]:
         cells = [
             json.dumps(one[name], ensure_ascii=False) if name in {"before", "after"} else one[name] for name in columns
         ]
-        yield _line([f"'{cell}" if isinstance(cell, str) and cell.startswith(DANGEROUS) else cell for cell in cells])
+        yield _line([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def _line(cells: Sequence[Any]) -> str:

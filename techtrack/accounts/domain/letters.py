@@ -28,7 +28,7 @@ class Desk:
         return self._letter(
             to,
             "Is this your e-mail address?",
-            f"The account “{_line(username)}” is to use this e-mail address. If that is you, please confirm it:",
+            f"The account “{one_line(username)}” is to use this e-mail address. If that is you, please confirm it:",
             f"{self.place}/accounts/verify/{key}/",
             "The link works for three days. If it is not you, do nothing.",
         )
@@ -38,8 +38,8 @@ class Desk:
         return self._letter(
             to,
             "You have an account already",
-            f"Somebody, perhaps you, wants to use this e-mail address for the account “{_line(username)}”. It is that "
-            "of another account of yours, and stays so. If you have forgotten your password, ask for a new one:",
+            f"Somebody, perhaps you, wants to use this e-mail address for the account “{one_line(username)}”. It is "
+            "that of another account of yours, and stays so. If you have forgotten your password, ask for a new one:",
             f"{self.place}/accounts/password/reset/",
             "If it was not you, do nothing: nobody was told that you have an account.",
         )
@@ -49,7 +49,7 @@ class Desk:
         return self._letter(
             to,
             "Set a new password",
-            f"You, or somebody else, asked for a new password of the account “{_line(username)}”. Set it here:",
+            f"You, or somebody else, asked for a new password of the account “{one_line(username)}”. Set it here:",
             f"{self.place}/accounts/password/reset/{key}/",
             f"The link works once, for {hours} hour{'s' if hours > 1 else ''}. If you did not ask for it, do nothing: "
             "your password stays as it is.",
@@ -60,19 +60,19 @@ class Desk:
         return self._letter(
             to,
             "You are invited",
-            f"{_line(inviter)} invites you to work with TechTrack. Make your account here, or accept with the one you "
-            "have:",
+            f"{one_line(inviter)} invites you to work with TechTrack. Make your account here, or accept with the one "
+            "you have:",
             f"{self.place}/accounts/invitation/{key}/",
             f"The link works once, until {until:%Y-%m-%d %H:%M} UTC.",
         )
 
     def password_changed(self, to: str, *, username: str) -> Letter:
         """Tell somebody of a new password."""
-        return self._warning(to, "Your password was changed", f"The account “{_line(username)}” has a new password.")
+        return self._warning(to, "Your password was changed", f"The account “{one_line(username)}” has a new password.")
 
     def address_changed(self, to: str, *, username: str) -> Letter:
         """Tell the old address that it is to be replaced."""
-        text = f"The account “{_line(username)}” is to use another e-mail address instead of this one."
+        text = f"The account “{one_line(username)}” is to use another e-mail address instead of this one."
         return self._warning(to, "Your e-mail address is being changed", text)
 
     def _warning(self, to: str, subject: str, text: str) -> Letter:
@@ -84,7 +84,7 @@ class Desk:
         return Letter(to, subject, f"{text}\n")
 
 
-def _line(text: str) -> str:
+def one_line(text: str, *, most: int = 150) -> str:
     """Return ``text`` on one line: a name cannot add a paragraph, nor an address that looks like ours."""
     shown = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return shown.replace("://", ": //")[:150]
+    return shown.replace("://", ": //")[:most]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,18 +31,18 @@ from techtrack.alerts.domain.kpi import (
     quantiles,
 )
 from techtrack.core import clock
-from techtrack.core.api.fields import EARLIEST, LATEST, IsoDurationField
-from techtrack.core.api.filters import BIGGEST_ID, moment, refuse_unknown_parameters
-from techtrack.core.clock import from_micros, isoformat, measured_duration, to_micros
+from techtrack.core.api import spans
+from techtrack.core.api.fields import IsoDurationField
+from techtrack.core.api.filters import BIGGEST_ID, refuse_unknown_parameters
+from techtrack.core.clock import from_micros, isoformat, measured_duration
 from techtrack.core.errors import Invalid, NotFound
 
-WEEK, LONGEST = timedelta(days=7), timedelta(days=366)
+WEEK = timedelta(days=7)
 # A week of ten minutes, of which the first and the last are cut.
 MOST_POINTS = 1010
 MOST_LISTED = 20
 PROBLEMS = ["flood", "priorities", "chattering", "fleeting", "frequent", "stale"]
 _QUERY = {"site", "from", "to", "timezone"}
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IDENTITY: dict[str, Any] = {
     "rule": drf.IntegerField(allow_null=True, help_text="null: reported by people, or the rule is gone"),
     "rule_name": drf.CharField(allow_null=True),
@@ -216,7 +214,8 @@ class AlarmKpiView(APIView):
         refuse_unknown_parameters(request, _QUERY)
         access: Any = request.auth
         place = _site(request)
-        site, span = place.pk if place else None, _span(request, _zone(request, place))
+        site = place.pk if place else None
+        span = spans.past(request, zone=_zone(request, place), usual=WEEK, now=clock.now())
         report = queries.kpi(access=access, site_id=site, span=span)
         start, end = (isoformat(from_micros(edge)) for edge in span)
         return Response({"site": site, "from": start, "to": end, **_told(report)})
@@ -240,30 +239,6 @@ def _zone(request: Request, site: Site | None) -> ZoneInfo:
     name = request.query_params.get("timezone") or (site.timezone if site else "UTC")
     check_zone(name, pointer="?timezone")
     return ZoneInfo(name)
-
-
-def _edge(request: Request, name: str, default: int, zone: ZoneInfo) -> int:
-    """Read a time, or a day as its beginning on the clock of ``zone`` (µs)."""
-    text = request.query_params.get(name, "")
-    if _DAY.fullmatch(text):
-        with suppress(ValueError, OverflowError):
-            begins = datetime.combine(date.fromisoformat(text), time(), zone)
-            if EARLIEST <= begins < LATEST:
-                return to_micros(begins)
-        raise Invalid(f"{name} is no day from 2000-01-01 to 2099-12-31", pointer=f"?{name}")
-    return moment(request, name, default)
-
-
-def _span(request: Request, zone: ZoneInfo) -> tuple[int, int]:
-    now = to_micros(clock.now())
-    # What lies ahead has no rate yet.
-    end = min(_edge(request, "to", now, zone), now)
-    start = _edge(request, "from", end - WEEK // clock.MICROSECOND, zone)
-    if start >= end:
-        raise Invalid("from lies before to, and before now", pointer="?from")
-    if end - start > LONGEST // clock.MICROSECOND:
-        raise Invalid(f"{LONGEST.days} days at most are measured at once", pointer="?from")
-    return start, end
 
 
 def _told(report: queries.Report) -> dict[str, Any]:

@@ -85,12 +85,25 @@ class ScopeSerializer(WholeSerializer):
         return known(assets, held, visible, "asset")
 
 
+class VerifySerializer(WholeSerializer):
+    """How it is proved that the task has helped: the asset must run so long without another alert of the rule."""
+
+    wanted = serializers.BooleanField(required=False, help_text="It is, unless this says no.")
+    run = DurationTextField(required=False, help_text="PT1H, unless something is said.")
+    within = DurationTextField(required=False, help_text="Of being done; P7D, unless something is said.")
+
+
 class OpenTaskSerializer(WholeSerializer):
     """The task that an alert of the rule opens."""
 
     title = serializers.CharField(max_length=200, required=False)
     priority = serializers.IntegerField(min_value=1, max_value=4, required=False, help_text="1 low … 4 urgent")
     description = serializers.CharField(max_length=10_000, allow_blank=True, required=False)
+    verify = VerifySerializer(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # As JSON keeps it.
+        return attrs | ({"verify": dict(attrs["verify"])} if "verify" in attrs else {})
 
 
 class GuidanceSerializer(WholeSerializer):

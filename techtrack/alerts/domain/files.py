@@ -30,7 +30,7 @@ Text = Annotated[str, Meta(max_length=2000)]
 ABSENT = dict.fromkeys(("aggregate", "count", "no_data", "schedule", "open_task"))
 _DURATION = re.compile(
     r"/(on_delay|off_delay|reraise_window|aggregate/window|late_data/max_age|schedule/duration"
-    r"|escalation/\d+/after|guidance/respond_within)"
+    r"|escalation/\d+/after|guidance/respond_within|open_task/verify/(run|within))"
 )
 _COMMENT = """\
 # Rules of TechTrack, as files: see docs/how-to/rules-as-files.md
@@ -145,10 +145,18 @@ class _Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class _Verify:
+    wanted: bool | None = None
+    run: str | None = None
+    within: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     title: Annotated[str, Meta(max_length=200)] | None = None
     priority: Annotated[int, Meta(ge=1, le=4)] | None = None
     description: Annotated[str, Meta(max_length=10_000)] | None = None
+    verify: _Verify | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -14,7 +14,7 @@ from rest_framework.validators import UniqueValidator
 from techtrack.accounts.models import ApiKey, Site
 from techtrack.accounts.services.keys import LONGEST_OVERLAP
 from techtrack.assets import queries
-from techtrack.assets.models import Asset, AssetType, Health, Parameter
+from techtrack.assets.models import Asset, Health, Parameter
 from techtrack.core import clock
 from techtrack.core.api.fields import (
     CodeField,
@@ -187,111 +187,6 @@ def _location(asset: Asset) -> dict[str, float] | None:
     if asset.latitude is None or asset.longitude is None:
         return None
     return {"latitude": asset.latitude, "longitude": asset.longitude}
-
-
-class TypeParameterSerializer(WholeSerializer):
-    """A parameter that assets of a type emit, and the range that is plausible there."""
-
-    code = CodeField(max_length=64)
-    unit = serializers.CharField(max_length=40, allow_blank=True, default="", help_text="A UCUM unit, such as Cel.")
-    minimum = NumberField(allow_null=True, default=None)
-    maximum = NumberField(allow_null=True, default=None)
-    # As with ``parent`` above.
-    label = serializers.CharField(max_length=200, allow_blank=True, default="")  # type: ignore[assignment]
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if None not in (attrs["minimum"], attrs["maximum"]) and attrs["minimum"] > attrs["maximum"]:
-            raise serializers.ValidationError({"maximum": "The maximum is below the minimum."})
-        return attrs
-
-
-ONE_SLUG = UniqueValidator(
-    AssetType.objects.all(),
-    message="There is an asset type with this slug already: choose another, or change it.",
-)
-
-
-class AssetTypeSerializer(ResourceSerializer[AssetType]):
-    """A kind of asset."""
-
-    parameters: serializers.ListSerializer = serializers.ListSerializer(
-        child=TypeParameterSerializer(), required=False, max_length=MOST_PARAMETERS
-    )
-    strict = serializers.BooleanField(required=False, help_text="Refuse readings with other parameters than these.")
-    expected_interval = IsoDurationField(allow_null=True, required=False)
-    retention = IsoDurationField(allow_null=True, required=False, help_text="How long raw readings are kept.")
-    created_at = MomentField(read_only=True)
-    updated_at = MomentField(read_only=True)
-
-    class Meta:
-        model = AssetType
-        fields = ["id", "slug", "name", "parameters", "strict", "expected_interval", "retention", *STAMPS]
-        extra_kwargs: ClassVar[dict[str, Any]] = {"slug": {"validators": [ONE_SLUG]}}
-
-    def validate_parameters(self, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        codes = [entry["code"] for entry in parameters]
-        if len(set(codes)) < len(codes):
-            raise serializers.ValidationError("A code is listed twice.")
-        return parameters
-
-
-class NewAssetTypeSerializer(AssetTypeSerializer):
-    """A kind of asset to be made, of a pack or from nothing; without a pack it needs a slug and a name."""
-
-    pack = serializers.SlugField(
-        max_length=64,
-        allow_null=True,
-        required=False,
-        write_only=True,
-        help_text="A pack that fills in what is not given and brings its rules: `GET /api/asset-types/packs/`.",
-    )
-
-    class Meta(AssetTypeSerializer.Meta):
-        fields = [*AssetTypeSerializer.Meta.fields, "pack"]
-        extra_kwargs: ClassVar[dict[str, Any]] = {
-            "slug": {"required": False, "validators": [ONE_SLUG]},
-            "name": {"required": False},
-        }
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        missing = {"slug", "name"} - set(attrs) if attrs.get("pack") is None else set()
-        if missing:
-            text = serializers.Field.default_error_messages["required"]
-            raise serializers.ValidationError(dict.fromkeys(sorted(missing), text), code="required")
-        return attrs
-
-
-class PackParameterSerializer(serializers.Serializer[Any]):
-    """A parameter of a pack."""
-
-    code = serializers.CharField()
-    # As with ``parent`` above.
-    label = serializers.CharField()  # type: ignore[assignment]
-    unit = serializers.CharField(help_text="A UCUM unit, such as Cel.")
-    minimum = serializers.FloatField()
-    maximum = serializers.FloatField()
-    typical = serializers.FloatField(help_text="What a sensor says of a machine that is well.")
-
-
-class PackSerializer(serializers.Serializer[Any]):
-    """What an asset type can begin with."""
-
-    slug = serializers.SlugField()
-    name = serializers.CharField()
-    description = serializers.CharField()
-    expected_interval = IsoDurationField()
-    retention = IsoDurationField()
-    parameters = PackParameterSerializer(many=True)
-    rules = serializers.ListField(
-        child=ObjectField(), help_text="Bodies of `/api/rules/`, without the scope: it is the type that is made."
-    )
-    sources = serializers.ListField(child=serializers.CharField(), help_text="Where limits come from.")
-
-
-class PacksSerializer(serializers.Serializer[Any]):
-    """Every pack."""
-
-    results = PackSerializer(many=True)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "maxLength": 200}})

@@ -20,14 +20,12 @@ from techtrack.assets import queries, services
 from techtrack.assets.api.filters import AssetFilters, AssetTypeFilters, KeyFilters, ParameterFilters
 from techtrack.assets.api.serializers import (
     AssetSerializer,
-    AssetTypeSerializer,
     IssuedKeySerializer,
     KeySerializer,
-    NewAssetTypeSerializer,
-    PacksSerializer,
     ParameterSerializer,
     RotationSerializer,
 )
+from techtrack.assets.api.types import AssetTypeSerializer, NewAssetTypeSerializer, PacksSerializer
 from techtrack.assets.models import Asset, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core import clock
 from techtrack.core.api import concurrency

@@ -1,13 +1,14 @@
-"""What an asset-type pack is: parameters, ranges and default rules of one kind of machine, read from a YAML file."""
+"""What an asset-type pack is: parameters, ranges, rules and plans of one kind of machine, read from a YAML file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from techtrack.assets.domain.running import RunningSign
 from techtrack.core import params, plain_yaml
 from techtrack.core.errors import Invalid
 
@@ -40,7 +41,8 @@ class Measured:
 class Pack:
     """What an asset type begins with. ``rules`` are bodies of ``/api/rules/`` without a scope: it is the new type.
 
-    ``sources`` say where limits come from, and which of them are only starting values.
+    ``sources`` say where limits come from, and which of them are only starting values. ``plans`` are bodies of
+    ``/api/plans/`` without a scope, whose conditions name rules of the pack; ``running`` is as an asset type has it.
     """
 
     slug: str
@@ -51,6 +53,8 @@ class Pack:
     parameters: list[Measured]
     rules: list[dict[str, Any]]
     sources: list[str]
+    running: dict[str, Any] | None = None
+    plans: list[dict[str, Any]] = field(default_factory=list)
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of an asset type that it fills."""
@@ -61,6 +65,7 @@ class Pack:
             "parameters": [{name: one[name] for name in one if name != "typical"} for one in listed],
             "expected_interval": self.expected_interval,
             "retention": self.retention,
+            "running": self.running,
         }
 
 
@@ -81,6 +86,7 @@ def parse(text: str) -> Pack:
             raise BadPack("the typical value is out of range", pointer=f"/parameters/{place}/typical")
     _refuse_twice((one.code for one in pack.parameters), "/parameters")
     _check_rules(pack)
+    _check_plans(pack)
     return pack
 
 
@@ -96,6 +102,23 @@ def _check_rules(pack: Pack) -> None:
             if code not in codes:
                 raise BadPack(f"the pack has no parameter {code!r}", pointer=f"/rules/{place}")
     _refuse_twice((rule["name"] for rule in pack.rules), "/rules")
+
+
+def _check_plans(pack: Pack) -> None:
+    """Look at what can be known here, as of rules."""
+    codes, rules = {one.code for one in pack.parameters}, {rule["name"] for rule in pack.rules}
+    if pack.running is not None and RunningSign.parse(pack.running, pointer="/running").parameter not in codes:
+        raise BadPack("the pack has no such parameter", pointer="/running/parameter")
+    for place, plan in enumerate(pack.plans):
+        if not isinstance(plan.get("name"), str):
+            raise BadPack("a plan has a name", pointer=f"/plans/{place}/name")
+        for code in watched(plan.get("meters", [])):
+            if code not in codes:
+                raise BadPack(f"the pack has no parameter {code!r}", pointer=f"/plans/{place}/meters")
+        for condition in plan.get("conditions", []):
+            if condition.get("rule") not in rules:
+                raise BadPack(f"the pack has no rule {condition.get('rule')!r}", pointer=f"/plans/{place}/conditions")
+    _refuse_twice((plan["name"] for plan in pack.plans), "/plans")
 
 
 def watched(part: Any) -> Iterator[Any]:

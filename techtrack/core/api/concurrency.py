@@ -19,6 +19,7 @@ from techtrack.core.models import Versioned
 
 TAG = re.compile(r'(?:W/)?"[^"]*"')
 NEVER = -1
+_NUMBER = re.compile(r'"([1-9]\d{0,9})"', re.ASCII)
 
 
 def is_demanded(request: Request, current: str, *, shown: bool = False) -> bool | None:
@@ -46,6 +47,19 @@ def expected_version(request: Request, current: int) -> int | None:
     """
     demanded = is_demanded(request, str(current), shown=True)
     return None if demanded is None else current if demanded else NEVER
+
+
+def read_version(request: Request, current: int) -> int | None:
+    """Return the version that the caller has read, by If-Match, for those who merge; None where any will do.
+
+    Raises as ``is_demanded`` does.
+    """
+    expected = expected_version(request, current)
+    if expected != NEVER:
+        return expected
+    tags = TAG.findall(request.headers.get("If-Match", ""))
+    found = [_NUMBER.fullmatch(_version_of(tag)) for tag in tags]
+    return max((int(one[1]) for one in found if one), default=NEVER)
 
 
 def tag(response: Response, instance: Versioned) -> Response:

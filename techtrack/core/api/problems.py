@@ -31,6 +31,7 @@ STATUS: dict[type[errors.TechTrackError], int] = {
     errors.NotFound: 404,
     errors.TooSlow: 408,
     errors.Conflict: 409,
+    errors.Gone: 410,
     errors.Stale: 412,
     errors.Unprocessable: 422,
     errors.TooMany: 429,
@@ -45,6 +46,7 @@ TITLES = {
     406: "None of the accepted media types is served",
     408: "The request did not arrive in time",
     409: "The current state does not allow it",
+    410: "It is there no longer",
     412: "It was changed meanwhile",
     413: "The body is too large",
     415: "This media type is not read here",
@@ -130,8 +132,7 @@ def _read(error: Exception) -> _Reading:
 
 def _read_own(error: errors.TechTrackError) -> _Reading:
     status = status_of(error)
-    faults = list(error.faults) if isinstance(error, errors.Invalid) else []
-    return status, error.code, error.detail, faults, _headers(error)
+    return status, error.code, error.detail, list(error.faults), _headers(error)
 
 
 def _headers(error: errors.TechTrackError) -> dict[str, str]:

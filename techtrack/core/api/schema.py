@@ -38,7 +38,9 @@ _NO_IDEMPOTENCY = (
     "/api/measurements",
     "/api/ingest",
     "/api/keys",
+    "/api/calendar-feeds",
     "/api/live",
+    "/api/tasks/{task_id}/links",
     # What has gone out cannot be taken back with a transaction.
     "/api/channels/{id}/test",
 )

@@ -91,10 +91,12 @@ class ResourceViewSet(
 ):
     """GET and POST on the list; GET, PUT, PATCH and DELETE on an item.
 
-    A subclass says how to ``add``, ``edit`` and ``drop``, each by one service call.
+    A subclass says how to ``add``, ``edit`` and ``drop``, each by one service call. One that ``merges`` is told by
+    PATCH which version the caller has read, instead of the one that the row must still have.
     """
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
+    merges: ClassVar[bool] = False
 
     def add(self, data: dict[str, Any]) -> Versioned:
         """Create one from validated ``data``."""
@@ -134,6 +136,10 @@ class ResourceViewSet(
         """Return the representation of ``instance`` as a reader of the item would get it."""
         return self.get_serializer(self.row(instance.pk) or instance).data
 
+    def located(self, instance: Any) -> int:
+        """Return the id in the address of an item: its own, unless it goes by that of another thing."""
+        return int(instance.pk)
+
     def make(self, body: Any) -> Versioned:
         """Create one from ``body`` as it came."""
         serializer = self.get_serializer(data=body)
@@ -155,12 +161,13 @@ class ResourceViewSet(
     def _create(self, request: Request) -> Response:
         instance = self.make(request.data)
         response = Response(self.fresh(instance), status=201)
-        response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{instance.pk}/")
+        response["Location"] = request.build_absolute_uri(f"{request.path.rstrip('/')}/{self.located(instance)}/")
         return concurrency.tag(response, instance)
 
     def _write(self, request: Request, *, partial: bool) -> Response:
         instance = self.get_object()
-        expected = concurrency.expected_version(request, instance.version)
+        read = concurrency.read_version if partial and self.merges else concurrency.expected_version
+        expected = read(request, instance.version)
         changed = self._guarded(instance, lambda: self.rewrite(instance, request.data, expected, partial=partial))
         return concurrency.tag(Response(self.fresh(changed)), changed)
 

@@ -10,7 +10,7 @@ from techtrack.notifications.services.channels import (
 from techtrack.notifications.services.enclosing import LINK_AGE, LinkGone, enclosed, read_link
 from techtrack.notifications.services.history import note_failed, note_told
 from techtrack.notifications.services.holding import put_off_held, release_held
-from techtrack.notifications.services.letters import owe_letter, send_letter
+from techtrack.notifications.services.letters import owe_letter, owe_notes, send_letter
 from techtrack.notifications.services.outbox import NOTIFY_MAX_AGE, enqueue_for_alert
 from techtrack.notifications.services.recipients import AddressBook, duty
 from techtrack.notifications.services.retention import forget_old
@@ -77,6 +77,7 @@ __all__ = [
     "note_failed",
     "note_told",
     "owe_letter",
+    "owe_notes",
     "put_off",
     "put_off_held",
     "read_link",

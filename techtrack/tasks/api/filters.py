@@ -10,6 +10,9 @@ from techtrack.core import clock
 from techtrack.core.api.filters import FilterSet, FlagFilter, IdFilter, MomentFilter
 from techtrack.tasks.domain.workflow import UNFINISHED
 from techtrack.tasks.models import Priority, State, TaskOwner
+from techtrack.tasks.queries import is_blocked
+
+ORDERED = ["start_date", "due_date", "priority", "position", "created_at", "updated_at", "title"]
 
 
 class WorkFilter(FilterSet):
@@ -19,10 +22,13 @@ class WorkFilter(FilterSet):
     priority = django_filters.TypedChoiceFilter(choices=Priority.choices, coerce=int)
     category = IdFilter(field_name="category")
     owner = IdFilter(method="owned_by")
+    start_after = MomentFilter(field_name="start_date", lookup_expr="gte")
+    start_before = MomentFilter(field_name="start_date", lookup_expr="lt")
     due_after = MomentFilter(field_name="due_date", lookup_expr="gte")
     due_before = MomentFilter(field_name="due_date", lookup_expr="lt")
     overdue = FlagFilter(method="are_overdue")
     alert = IdFilter(field_name="alert")
+    blocked = FlagFilter(method="are_blocked", label="Waits for another task that is not finished.")
 
     def owned_by(self, rows: QuerySet, _name: str, user_id: int) -> QuerySet:
         """Keep tasks that the user owns."""
@@ -32,6 +38,10 @@ class WorkFilter(FilterSet):
         """Keep what is overdue, or what is not; a task without a due date never is."""
         late = Q(due_date__isnull=False, due_date__lt=clock.now(), state__in=UNFINISHED)
         return rows.filter(late) if flag else rows.exclude(late)
+
+    def are_blocked(self, rows: QuerySet, _name: str, flag: bool) -> QuerySet:  # noqa: FBT001 - django-filter calls it
+        """Keep what waits for others, or what does not."""
+        return rows.filter(is_blocked() if flag else ~is_blocked())
 
 
 class TaskFilter(WorkFilter):

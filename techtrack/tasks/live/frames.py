@@ -19,12 +19,16 @@ class TaskSummary(TypedDict):
     title: str
     priority: Literal[1, 2, 3, 4]
     state: Literal["open", "in_progress", "on_hold", "done", "cancelled"]
+    start_date: str | None
     due_date: str | None
+    position: float
     owners: list[int]
     shared_with: list[Share]
     equipment: int | None
     sensor: int | None
     alert: int | None
+    plan: int | None
+    verification: Literal["waiting", "verifying", "verified", "refuted", "expired", "waived"] | None
     created_by: int | None
     created_at: str
     updated_at: str

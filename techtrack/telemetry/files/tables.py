@@ -10,9 +10,6 @@ import numpy as np
 
 from techtrack.telemetry.domain.reading import Floats, Ints
 
-# A cell that begins with one of these may be taken for a formula by whoever opens the file.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-
 
 class Type(Enum):
     """What a column holds."""
@@ -43,11 +40,6 @@ class Form:
     name: str
     media_type: str
     write: Write
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(DANGEROUS) else text
 
 
 def numbers_or(cells: Floats, *, absent: str | None) -> list[float | str | None]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from techtrack.core.spreadsheets import harmless
 from techtrack.telemetry.domain.moments import rfc3339
-from techtrack.telemetry.files.tables import Block, Cells, Column, Type, harmless, numbers_or
+from techtrack.telemetry.files.tables import Block, Cells, Column, Type, numbers_or
 
 
 def write(columns: Sequence[Column], blocks: Iterable[Block]) -> Iterator[bytes]:

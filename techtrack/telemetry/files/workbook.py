@@ -9,7 +9,8 @@ from typing import IO, Any
 import numpy as np
 from xlsxwriter import Workbook
 
-from techtrack.telemetry.files.tables import Block, Cells, Column, Type, harmless
+from techtrack.core.spreadsheets import harmless
+from techtrack.telemetry.files.tables import Block, Cells, Column, Type
 
 MOST_ROWS = 1_048_576
 PIECE = 64 * 1024

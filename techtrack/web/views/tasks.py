@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core import clock
-from techtrack.core.errors import Conflict
+from techtrack.core.errors import Conflict, Invalid
 from techtrack.tasks.models import State, Task
 from techtrack.tasks.services import update_task
 from techtrack.web import queries
@@ -37,7 +37,7 @@ def finish(request: HttpRequest, access: Access, task_id: int) -> HttpResponse:
         raise Http404
     try:
         update_task(task=task, by=access, changes={"state": State.DONE}, expected=None, now=clock.now())
-    except Conflict as error:
+    except (Conflict, Invalid) as error:
         messages.warning(request, f"Not done: {error.detail}.")
     else:
         messages.success(request, f"Done: {task.title}")

@@ -41,7 +41,10 @@ MORE = {
     "channel name": "Canary channel",
     "key name": "Canary key",
     "task": "Feed the canary tonight",
+    "task before": "Fetch the canary seed",
     "category": "Canary drawer",
+    "filter": "Canary filter",
+    "searched": "canary yellow",
     "delivery": "Canary delivery body",
     "refusal": "550 canary.mail refused",
     "idempotency": "canary-idempotency-key",
@@ -105,7 +108,10 @@ def canary(adam, plant, robot, api, log_in, bearer):
     assert here.patch("/api/accounts/me/", mine, format="json").status_code == 200
     task = {"title": MORE["task"], "owners": [user.pk]}
     keyed = {"Idempotency-Key": MORE["idempotency"]}
-    assert here.post("/api/tasks/", task, format="json", headers=keyed).status_code == 201
+    before = here.post("/api/tasks/", task | {"title": MORE["task before"]}, format="json", headers=keyed).json()
+    assert here.patch(f"/api/tasks/{before['id']}/", task, format="json").status_code == 200
+    saved = {"name": MORE["filter"], "query": {"search": MORE["searched"]}}
+    assert here.post("/api/task-filters/", saved, format="json").status_code == 201
     assert here.post("/api/categories/", {"name": MORE["category"]}, format="json").status_code == 201
     channel = {"name": MORE["channel name"], "kind": "email", "config": {"to": [MORE["channel"]]}, "personal": True}
     made_channel = here.post("/api/channels/", channel, format="json").json()

@@ -26,6 +26,7 @@ from techtrack.assets.models import Equipment, Sensor
 from techtrack.core import clock
 from techtrack.core.clock import to_micros
 from techtrack.notifications.models import DeliveryState
+from techtrack.tasks.models import Task
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Kind, Row
 from techtrack.telemetry.services import Saying, correct, mark_quality
@@ -75,6 +76,8 @@ class Builder:
         ApiKey.objects.filter(pk=key.pk).update(name=f"Key {text}")
         task = factories.make_task(user, pk=self.id(), title=f"Own {text}", owners=[user])
         about = {"username": user.username, "user": user.pk}
+        about["feed"] = factories.make_feed(user, pk=self.id(), name=f"Calendar {text}").pk
+        about["filter"] = factories.make_filter(user, pk=self.id(), name=f"Filter {text}").pk
         return about | {"category": category.pk, "key": key.pk, "own_task": task.pk, "preview": self.preview(user)}
 
     def fill(self) -> Side:
@@ -89,6 +92,7 @@ class Builder:
         self._alarms()
         self._telling()
         self._work()
+        self._upkeep()
         self._watching()
         return side
 
@@ -153,8 +157,45 @@ class Builder:
             title=f"Task {self.mark}",
             asset_id=side.names["equipment"],
             alert_id=side.names["alert"],
+            checklist=[{"type": "tick", "title": f"Look at {self.mark}", "key": "look"}],
         )
-        side.names["task"] = task.pk
+        self._talk(task)
+        factories.make_edit(task, pk=self.id(), after={"title": f"Edited {self.mark}"}, before={"title": self.mark})
+        link = factories.make_link(task, pk=self.id())
+        deleted = factories.make_task(
+            side.people["operator"],
+            pk=self.id(),
+            title=f"Deleted {self.mark}",
+            asset_id=side.names["equipment"],
+            deleted_at=NOW,
+        )
+        side.names |= {"task": task.pk, "link": link.pk, "deleted_task": deleted.pk}
+
+    def _talk(self, task: Task) -> None:
+        """What belongs to a task."""
+        side, mark, who = self.side, self.mark, self.side.people["operator"]
+        about = {"asset_id": side.names["equipment"]}
+        first, spare = (factories.make_task(who, pk=self.id(), title=f"{what} {mark}", **about) for what in "ab")
+        factories.make_block(task, first, pk=self.id())
+        comment = factories.make_comment(task, who, pk=self.id(), text=f"Said at {mark}")
+        attachment = factories.make_attachment(task, who, mark.encode(), pk=self.id(), name=f"{mark}.png")
+        entry = factories.make_time(task, who, pk=self.id(), note=f"Worked at {mark}")
+        names = {"comment": comment.pk, "attachment": attachment.pk, "entry_of_time": entry.pk}
+        side.names |= names | {"first_task": first.pk, "spare_task": spare.pk}
+
+    def _upkeep(self) -> None:
+        """What is planned, counted and proved of the robot."""
+        side, mark = self.side, self.mark
+        robot = Equipment.objects.get(pk=side.names["equipment"])
+        plan = factories.make_plan(pk=self.id(), name=f"Plan {mark}", asset_id=robot.pk, description=mark)
+        factories.make_course(plan, robot, pk=self.id(), detail=f"Due at {mark}")
+        downtime = factories.make_downtime(robot, pk=self.id(), reason=f"Broken {mark}", ends_at=None)
+        meter = factories.make_meter(robot, pk=self.id(), parameter=f"hours_{mark}", key=f"counter:hours_{mark}")
+        found = factories.make_alert(robot, pk=self.id(), title=f"Found {mark}", rule_id=side.names["rule"])
+        about = {"pk": self.id(), "title": f"Mend {mark}", "asset_id": robot.pk, "alert_id": found.pk}
+        mended = factories.make_task(side.people["operator"], **about)
+        names = {"plan": plan.pk, "downtime": downtime.pk, "meter": meter.pk, "mended": mended.pk}
+        side.names |= names
 
     def _watching(self) -> None:
         """Somebody who is asked to join, and what was noted."""

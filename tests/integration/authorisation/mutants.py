@@ -27,8 +27,11 @@ from techtrack.integrations.models import ImportRun
 from techtrack.notifications.models import Channel, Delivery, Rota, Route
 from techtrack.notifications.services import channels
 from techtrack.tasks import queries as tasks
-from techtrack.tasks.api.viewsets import EquipmentTasksViewSet
-from techtrack.tasks.models import Category, Task
+from techtrack.tasks import services as task_services
+from techtrack.tasks.api.history import TaskHistoryViewSet
+from techtrack.tasks.api.links import LinkViewSet
+from techtrack.tasks.api.tasks import EquipmentTasksViewSet
+from techtrack.tasks.models import Category, SavedFilter, Task, TaskEdit, TaskQuerySet
 from techtrack.telemetry.api.views import ReadingViewSet
 from techtrack.telemetry.models import StoreRun
 
@@ -44,11 +47,12 @@ class Mutant:
     operations: tuple[str, ...]
 
 
-def _all_rows(kind: type) -> Plant:
-    def everything(rows: QuerySet, *_: object, **__: object) -> QuerySet:
-        return rows
+def _unasked(rows: QuerySet, *_: object, **__: object) -> QuerySet:
+    return rows
 
-    return lambda patch: patch.setattr(kind, "visible_to", everything)
+
+def _all_rows(kind: type) -> Plant:
+    return _set(kind, "visible_to", _unasked)
 
 
 def _rows_of(model: Any) -> Plant:
@@ -133,7 +137,11 @@ ROWS = {
     "every alert": (_rows_of(Alert), ("alerts_retrieve",)),
     "every rule": (_rows_of(Rule), ("rules_list",)),
     "every silence": (_rows_of(Silence), ("silences_retrieve",)),
-    "every task": (_rows_of(Task), ("tasks_retrieve",)),
+    "every task": (_rows_of(Task), ("tasks_retrieve", "tasks_changes")),
+    "every deleted task": (_set(TaskQuerySet, "within_reach", _unasked), ("tasks_restore",)),
+    "what others have deleted": (_set(TaskQuerySet, "deleted_for", _unasked), ("tasks_deleted_list",)),
+    "every saved filter": (_rows_of(SavedFilter), ("task_filters_retrieve",)),
+    "the history of every task": (_nested(TaskHistoryViewSet, TaskEdit), ("tasks_history_list",)),
     "every category": (_rows_of(Category), ("categories_retrieve",)),
     "every channel": (_rows_of(Channel), ("channels_list",)),
     "every route": (_rows_of(Route), ("routes_retrieve",)),
@@ -163,7 +171,9 @@ CHECKS = {
     "devices change readings": (_set(ReadingViewSet, "door", "readings"), ("data_destroy",)),
     "destinations by anybody": (_set(channels, "require_engineer", _passes), ("channels_partial_update",)),
     "tasks written by readers": (_set(tasks, "may_write", _passes), ("tasks_partial_update",)),
-    "tasks deleted by readers": (_set(tasks, "may_delete", _passes), ("tasks_destroy",)),
+    "tasks deleted by readers": (_set(tasks, "may_delete", _passes), ("tasks_destroy", "tasks_restore")),
+    "tasks shown to everybody by readers": (_set(task_services, "require_showing", _passes), ("tasks_links_list",)),
+    "links made by keys": (_set(LinkViewSet, "door", "resources"), ("tasks_links_list",)),
     "a key leaves its site": (_leaving, ("equipment_retrieve",)),
     "the deactivated": (_set(accounts, "_SESSION", _LIVING.replace(" AND u.is_active", "")), ("me_retrieve",)),
     "tokens for ever": (_set(tokens, "_check_times", _passes), ("me_retrieve",)),

@@ -35,6 +35,7 @@ PAGES = {
 LOGIN, SEES_NOTHING = 302, 404
 IDS = {
     "/assets/{}/": "equipment",
+    "/assets/{}/label/": "equipment",
     "/parts/assets/{}/alerts/": "equipment",
     "/alerts/{}/": "alert",
     "/alerts/{}/acknowledge/": "alert",

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
+from tests.forms import JSON, Form, encoded
 from tests.integration.authorisation import tables
 from tests.integration.authorisation.world import Principal, World
 
@@ -64,7 +65,10 @@ class Operation:
             if part.startswith("{"):
                 template = given.get(part[1:-1]) or EXAMPLES["paths"].get(parts[number - 1], "$unknown")
                 parts[number] = str(filled(template, names))
-        return "/".join(parts), filled(self.example.get("body"), names), filled(self.example.get("query", {}), names)
+        body = filled(self.example.get("body"), names)
+        if "form" in self.example:
+            body = Form(filled(self.example["form"], names))
+        return "/".join(parts), body, filled(self.example.get("query", {}), names)
 
     @property
     def has_places(self) -> bool:
@@ -163,8 +167,8 @@ def stranger() -> Client:
 
 def asked(who: Principal, method: str, path: str, body: Any = None, query: Any = None) -> Any:
     """The plain response."""
-    text = "" if body is None else json.dumps(body)
-    return stranger().generic(method, path, text, "application/json", query_params=query or {}, headers=who.headers)
+    text, kind = (b"", JSON) if body is None else encoded(body)
+    return stranger().generic(method, path, text, kind, query_params=query or {}, headers=who.headers)
 
 
 def _noting(seen: list[str]) -> Any:

@@ -14,12 +14,13 @@ from techtrack.accounts.models import ApiKey, Site, User
 from techtrack.accounts.queries import key_access
 from techtrack.alerts.models import Rule
 from techtrack.assets.models import Asset
-from techtrack.demo import faults, folder, load, plant, story
+from techtrack.demo import faults, folder, load, plant, story, upkeep
 from techtrack.demo.clock import SPAN
 from techtrack.notifications.models import Channel, Route
-from techtrack.tasks.models import Task
+from techtrack.tasks.models import Course, Plan, Task
 from techtrack.telemetry import queries as telemetry
 from tests import factories
+from tests.integration.tasks.upkeep import count, look
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def _own_home(tmp_path, settings):
 
 def counted() -> dict[str, int]:
     """How many rows of each kind there are, and how many readings."""
-    models = (User, Site, Asset, Rule, Channel, Route, ApiKey, Task)
+    models = (User, Site, Asset, Rule, Channel, Route, ApiKey, Task, Plan, Course)
     readings = sum(telemetry.count(pk) for pk in Asset.objects.values_list("pk", flat=True))
     return {model.__name__: model.objects.count() for model in models} | {"readings": readings}
 
@@ -49,6 +50,19 @@ class TestPlant:
         self._says_where_its_data_come_from()
         self._remembers_what_was_replaced()
         self._has_keys_that_open_no_more_than_they_must(first, now)
+        self._plans_by_the_hours_that_its_machines_ran(now)
+
+    def _plans_by_the_hours_that_its_machines_ran(self, now):
+        count(now)
+        assert look(now) == []
+        found = Course.objects.filter(plan__name=upkeep.NAME).select_related("asset")
+        assert {course.asset.type.slug for course in found} == {"machine"}
+        assert len(found) == 10
+        for course in found:
+            meter = next(one for one in course.outlooks if one["kind"] == "meter")
+            # All ten ran nearly always: they come to their hours within the first day.
+            assert meter["reason"] == "projected", meter
+            assert now < datetime.fromisoformat(meter["due"]) < now + timedelta(days=2)
 
     def _ends_where_the_story_begins(self, loaded):
         assert loaded.state.start + SPAN == loaded.state.clock.wall

@@ -21,6 +21,7 @@ from techtrack.live.models import LiveEvent
 from techtrack.live.socket import LiveSocket
 from techtrack.live.threads import in_thread
 from techtrack.tasks import services as tasks
+from techtrack.tasks.models import TaskReminder
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
 from techtrack.telemetry.services import ingest
 from tests import factories
@@ -111,7 +112,11 @@ def happen(plant, robot, olga):
     acknowledge_alert(alert=alert, by=access_of(olga), comment="", now=now)
     data = {"title": "Oil", "asset": robot, "alert": alert, "due_date": now, "shared_with": [(olga.pk, "read")]}
     task = tasks.create_task(by=access_of(olga), data=data, now=now)
-    tasks.delete_task(task=task, by=access_of(olga), expected=None)
+    colleague = factories.make_user(f"otto{task.pk}", role="operator", site=plant)
+    tasks.add_comment(task=task, by=access_of(colleague), text="@olga, look", now=now)
+    reminder = TaskReminder.objects.create(task=task, at=now, moment=now)
+    tasks.fire_reminder(pk=reminder.pk, now=now)
+    tasks.delete_task(task=task, by=access_of(olga), expected=None, now=factories.NOW)
     announce(factories.make_delivery(factories.make_channel(site=plant), alert=alert, site=plant), "sent")
 
 

@@ -117,7 +117,7 @@ class TestTasks:
             await change(task, olga, title="Secret")
             assert await other.quiet()
             fresh = await in_thread(Task.objects.get, pk=task.pk)
-            await in_thread(lambda: tasks.delete_task(task=fresh, by=access_of(olga), expected=None))
+            await in_thread(lambda: tasks.delete_task(task=fresh, by=access_of(olga), expected=None, now=clock.now()))
             assert [(await told(maker))[0] for _ in range(5)] == ["changed"] * 4 + ["deleted"]
             assert await other.quiet()
 

@@ -64,7 +64,7 @@ class TestWork:
 
     def test_that_is_deleted_hides_nothing(self, task, olga):
         change(task, olga, state="in_progress")
-        services.delete_task(task=task, by=access_of(olga), expected=None)
+        services.delete_task(task=task, by=access_of(olga), expected=None, now=NOW)
         assert suppressed() == []
 
     def test_of_an_asset_that_goes_hides_nothing(self, task, olga, adam, robot):

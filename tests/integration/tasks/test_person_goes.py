@@ -94,6 +94,6 @@ class TestDeletedPerson:
         for _ in range(20):
             make_task(olga, owners=[olga])
             make_task(olga, owners=[olga], shared_with=[erik])
-        with django_assert_max_num_queries(25):
+        with django_assert_max_num_queries(50):
             forget_person(user_id=olga.pk, now=now)
         assert Task.objects.count() == 20

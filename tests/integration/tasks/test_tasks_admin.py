@@ -16,7 +16,7 @@ class TestAdmin:
         task.refresh_from_db()
         assert task.completed_at is not None
         assert admin.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
-        assert not Task.objects.exists()
+        assert not Task.objects.kept().exists()
 
     def test_makes_a_category_of_ones_own(self, admin, adam):
         assert admin.post("/admin/tasks/category/add/", {"name": "Mine"}).status_code == 302

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.assets.models import Asset
 from techtrack.core import clock
+from techtrack.core.errors import Forbidden
 from techtrack.tasks import services
 from techtrack.tasks.models import Category, Task, TaskOwner
 from tests import factories
@@ -32,7 +33,7 @@ class TestCreate:
         assert (answer.status_code, answer["ETag"]) == (201, '"1"')
         made = answer.json()
         assert answer["Location"].endswith(f"{TASKS}{made['id']}/")
-        for name in ("id", "created_at", "updated_at"):
+        for name in ("id", "position", "created_at", "updated_at"):
             assert made.pop(name)
         assert made == {
             "title": "Buy oil",
@@ -40,8 +41,19 @@ class TestCreate:
             "priority": 2,
             "state": "open",
             "category": None,
+            "start_date": None,
             "due_date": None,
             "is_overdue": False,
+            "estimated_time": None,
+            "recurrence": None,
+            "recurrence_terms": {},
+            "checklist": [],
+            "answers": {},
+            "progress": {"total": 0, "answered": 0, "failed": 0},
+            "plan": None,
+            "verification": None,
+            "reminders": [],
+            "spent_time": "PT0S",
             "owners": [mallory.pk],
             "shared_with": [],
             "equipment": None,
@@ -60,7 +72,9 @@ class TestCreate:
             "priority": 4,
             "state": "in_progress",
             "category": drawer.pk,
+            "start_date": "2000-12-31T00:00:00Z",
             "due_date": "2001-01-01T00:00:00Z",
+            "estimated_time": "PT1H30M",
             "owners": sorted([erik.pk, olga.pk]),
             "shared_with": [{"user": vera.pk, "level": "comment"}],
             "equipment": None,
@@ -93,6 +107,14 @@ class TestCreate:
             pytest.param({"due_date": "tomorrow"}, "/due_date", id="no time"),
             pytest.param({"due_date": "1999-12-31T23:59:59Z"}, "/due_date", id="a time too early"),
             pytest.param({"due_date": 7}, "/due_date", id="a number for a time"),
+            pytest.param({"start_date": "soon"}, "/start_date", id="no time to begin"),
+            pytest.param(
+                {"start_date": "2026-12-02T00:00:00Z", "due_date": "2026-12-01T00:00:00Z"},
+                "/due_date",
+                id="due before it begins",
+            ),
+            pytest.param({"estimated_time": "2 hours"}, "/estimated_time", id="no duration"),
+            pytest.param({"estimated_time": "P9999D"}, "/estimated_time", id="a duration of decades"),
             pytest.param({"category": 999_999}, "/category", id="an unknown category"),
             pytest.param({"category": True}, "/category", id="a flag for an id"),
             pytest.param({"category": "1"}, "/category", id="a text for an id"),
@@ -161,7 +183,7 @@ class TestCreate:
         task = services.create_task(by=key, data={"title": "x", "asset": robot}, now=factories.NOW)
         assert list(Task.objects.visible_to(key)) == [task]
         for data in ({"title": "x"}, {"title": "x", "asset": station}):
-            with pytest.raises(services.Forbidden):
+            with pytest.raises(Forbidden):
                 services.create_task(by=key, data=data, now=factories.NOW)
 
 
@@ -301,7 +323,7 @@ class TestChange:
         answer = api(olga).put(url(task), {"title": "Bare"}, format="json")
         assert answer.status_code == 200
         bare = api(olga).post(TASKS, {"title": "Bare"}, format="json").json()
-        changing = {"id", "version", "created_at", "updated_at"}
+        changing = {"id", "version", "position", "created_at", "updated_at"}
         assert {k: v for k, v in answer.json().items() if k not in changing} == {
             k: v for k, v in bare.items() if k not in changing
         }
@@ -439,6 +461,16 @@ class TestList:
         few = queries()
         fill(10)
         assert queries() == few <= 6
+
+
+class TestCost:
+    @pytest.mark.parametrize(("method", "body", "most"), [("post", {"title": "x"}, 16), ("patch", {"priority": 4}, 20)])
+    def test_of_a_write_is_so_many_statements(self, api, olga, robot, make_task, method, body, most):
+        task, client = make_task(olga, asset=robot), api(olga)
+        path = TASKS if method == "post" else url(task)
+        with CaptureQueriesContext(connection) as counted:
+            assert getattr(client, method)(path, body, format="json").status_code < 300
+        assert len(counted) <= most
 
 
 class TestListOfAnAsset:

@@ -1,42 +1,16 @@
-"""Tables of work for people."""
+"""Tasks, and which of them a caller may see."""
 
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.assets.models import Kind
 from techtrack.core.auditing import Audited
 from techtrack.core.models import Versioned
-
-
-class CategoryQuerySet(models.QuerySet["Category"]):
-    """Categories are personal."""
-
-    def visible_to(self, access: Access) -> CategoryQuerySet:
-        """The caller's own."""
-        return self.filter(owner=access.user_id)
-
-
-class Category(Versioned):
-    """A person's own drawer for tasks."""
-
-    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-    name = models.CharField(max_length=100)
-    colour = models.CharField(max_length=7, blank=True, default="")
-
-    # A person's own words.
-    audited = Audited(hidden=frozenset({"name"}))
-    objects = CategoryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["name", "pk"]
-        verbose_name_plural = "categories"
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="category_once_per_owner")]
-
-    def __str__(self) -> str:
-        return self.name
+from techtrack.tasks.domain.recurrence import LONGEST_RRULE
+from techtrack.tasks.models.people import TaskOwner, TaskShare
 
 
 class Priority(models.IntegerChoices):
@@ -61,11 +35,31 @@ class State(models.TextChoices):
 class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks as a caller may see them."""
 
+    def kept(self) -> TaskQuerySet:
+        """Those that nobody has deleted."""
+        return self.filter(deleted_at=None)
+
+    def whole(self) -> TaskQuerySet:
+        """With all that is shown of a task, in a fixed number of queries."""
+        return self.select_related("asset", "planned", "proof").prefetch_related("owner_rows", "share_rows")
+
     def visible_to(self, access: Access) -> TaskQuerySet:
-        """Own tasks, shared tasks, and tasks about assets of sites where the caller has a role.
+        """Own tasks, shared tasks, and tasks about assets of sites where the caller has a role; none that is deleted.
 
         A key that is bound to a site or an asset sees tasks about that, whoever made it.
         """
+        return self.kept().within_reach(access)
+
+    def deleted_for(self, access: Access) -> TaskQuerySet:
+        """Deleted ones that the caller has made or owns, or as an operator where a machine has made them."""
+        mine = Q(created_by=access.user_id) | Q(pk__in=TaskOwner.objects.filter(user=access.user_id).values("task"))
+        sites = access.sites(Role.OPERATOR)
+        there = Q(asset__isnull=False) if sites is None else Q(asset__site__in=sites)
+        rows = self.filter(deleted_at__isnull=False).within_reach(access)
+        return rows.filter(mine | (there & Q(created_by=None)))
+
+    def within_reach(self, access: Access) -> TaskQuerySet:
+        """The same with those that were deleted."""
         mine = Q(pk__in=TaskOwner.objects.filter(user=access.user_id).values("task"))
         shared = Q(pk__in=TaskShare.objects.filter(user=access.user_id).values("task"))
         sites = access.sites(Role.VIEWER)
@@ -80,6 +74,11 @@ class Task(Versioned):
     """One piece of work; about an asset or an alert, or simply somebody's own.
 
     ``automatic`` where a rule opened it for an alert. ``created_by`` is null then, and once its maker is gone.
+    ``recurrence`` is an RFC 5545 rule and ``recurrence_terms`` what surrounds it (``domain/schedule.py``): the task
+    that ``follows`` it, the next ``occurrence``, is made when it is done. ``scheduled_for`` is the date that the
+    calendar gave it. ``position`` is its place on the board. ``change_no`` grows with every change
+    (``domain/sync.py``). ``checklist`` and ``reminders`` are in the form of ``domain/steps.py`` and
+    ``domain/reminders.py``, ``answers`` by the keys of the steps.
     """
 
     title = models.CharField(max_length=300)
@@ -87,15 +86,34 @@ class Task(Versioned):
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
     category = models.ForeignKey("tasks.Category", models.SET_NULL, null=True, related_name="+")
+    start_date = models.DateTimeField(null=True)
     due_date = models.DateTimeField(null=True)
+    estimated_seconds = models.PositiveIntegerField(null=True)
+    spent_seconds = models.PositiveIntegerField(default=0, editable=False)
+    checklist = models.JSONField(default=list)
+    answers = models.JSONField(default=dict, editable=False)
+    reminders = models.JSONField(default=list)
+    recurrence = models.CharField(max_length=LONGEST_RRULE, blank=True, default="")
+    recurrence_terms = models.JSONField(default=dict)
+    occurrence = models.PositiveIntegerField(default=1, editable=False)
+    scheduled_for = models.DateTimeField(null=True, editable=False)
+    follows = models.OneToOneField("self", models.SET_NULL, null=True, related_name="+", editable=False)
+    position = models.FloatField(default=0.0, editable=False)
     asset = models.ForeignKey("assets.Asset", models.SET_NULL, null=True, related_name="+")
     alert = models.ForeignKey("alerts.Alert", models.SET_NULL, null=True, related_name="+")
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
     automatic = models.BooleanField(default=False, editable=False)
     completed_at = models.DateTimeField(null=True)
+    change_no = models.BigIntegerField(default=0, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    deleted_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+", editable=False)
 
     # Who administers does not read what people write for themselves; and they go with a person or an asset in numbers.
-    audited = Audited(hidden=frozenset({"title", "description"}), cascades=False)
+    audited = Audited(
+        hidden=frozenset({"title", "description", "checklist", "answers"}),
+        silent=frozenset({"position", "change_no", "spent_seconds"}),
+        cascades=False,
+    )
     objects = TaskQuerySet.as_manager()
 
     class Meta:
@@ -103,12 +121,20 @@ class Task(Versioned):
         indexes = [
             models.Index(fields=["state", "due_date"], name="task_due"),
             models.Index(fields=["asset"], name="task_asset"),
+            models.Index(fields=["created_at", "id"], name="task_created"),
+            models.Index(fields=["state", "position"], name="task_board"),
+            models.Index(fields=["change_no", "id"], name="task_change"),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="task_deleted"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["alert"],
-                condition=Q(state__in=["open", "in_progress", "on_hold"], automatic=True),
+                condition=Q(state__in=["open", "in_progress", "on_hold"], automatic=True, deleted_at=None),
                 name="one_open_task_per_alert",
+            ),
+            models.CheckConstraint(
+                condition=Q(start_date=None) | Q(due_date=None) | Q(due_date__gte=F("start_date")),
+                name="task_due_after_its_start",
             ),
         ]
 
@@ -138,32 +164,3 @@ class Task(Versioned):
     def shared_with(self) -> list[TaskShare]:
         """With whom it is shared, and for what; no query where ``share_rows`` were prefetched."""
         return sorted(self.share_rows.all(), key=lambda row: row.user_id)
-
-
-class TaskOwner(models.Model):
-    """Who is to do it."""
-
-    task = models.ForeignKey("tasks.Task", models.CASCADE, related_name="owner_rows")
-    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["task", "user"], name="owner_once_per_task")]
-
-
-class Level(models.TextChoices):
-    """What a task is shared for; each level includes the ones before it."""
-
-    READ = "read"
-    COMMENT = "comment"
-    WRITE = "write"
-
-
-class TaskShare(models.Model):
-    """Who else may see it, and how much of it they may touch."""
-
-    task = models.ForeignKey("tasks.Task", models.CASCADE, related_name="share_rows")
-    user = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
-    level = models.CharField(max_length=8, choices=Level.choices, default=Level.READ)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["task", "user"], name="share_once_per_task")]

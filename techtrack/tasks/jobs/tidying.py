@@ -1,0 +1,11 @@
+"""What goes on beside requests: contents that no task has any more go."""
+
+from __future__ import annotations
+
+from techtrack.core import clock
+from techtrack.tasks import services
+
+
+def collect_files() -> bool:
+    """Delete contents that nobody uses; True if more may be left."""
+    return bool(services.collect(now=clock.now()))

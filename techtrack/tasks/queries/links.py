@@ -1,0 +1,37 @@
+"""What the key of a link opens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from techtrack.accounts.domain.credentials import digest
+from techtrack.accounts.queries import access_of
+from techtrack.core.errors import Gone, NotFound
+from techtrack.tasks.models import Task, TaskLink
+
+
+class NoSuchLink(NotFound):
+    """The key opens nothing, and never did as far as anybody knows."""
+
+    code = "no_such_link"
+
+
+class LinkExpired(Gone):
+    """The link has opened something; its time is over, or it was taken back."""
+
+    code = "link_expired"
+
+
+def linked(key: str, *, now: datetime) -> tuple[Task, TaskLink]:
+    """Return the task that a key opens, and its link. A link has the authority of who made it, as it is today.
+
+    Raises:
+        NoSuchLink, LinkExpired: see there.
+    """
+    link = TaskLink.objects.select_related("created_by").filter(digest=digest(key)).first()
+    if link is None:
+        raise NoSuchLink("this link leads nowhere")
+    task = Task.objects.visible_to(access_of(link.created_by)).whole().filter(pk=link.task_id).first()
+    if link.revoked_at is not None or link.expires_at <= now or not link.created_by.is_active or task is None:
+        raise LinkExpired("this link is not valid any more: ask whoever sent it for another one")
+    return task, link

@@ -1,0 +1,81 @@
+"""Checks and writes who is to do a task and with whom it is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from techtrack.accounts.domain.access import Access
+from techtrack.core.errors import Fault, Invalid
+from techtrack.tasks import queries
+from techtrack.tasks.models import Category, Task, TaskOwner, TaskShare
+
+
+class UnknownPerson(Invalid):
+    """An owner, or somebody to share with, is nobody whom the caller can know."""
+
+    code = "unknown_person"
+
+
+class NotYourCategory(Invalid):
+    """A category is its owner's own drawer; others cannot put anything into it."""
+
+    code = "not_your_category"
+
+
+class NamedTwice(Invalid):
+    """A list of people names somebody twice."""
+
+    code = "named_twice"
+
+
+Shares = Sequence[tuple[int, str]]
+
+
+def check(by: Access, columns: Mapping[str, Any], *, owners: Sequence[int], shares: Shares, held: Task | None) -> None:
+    """Refuse people whom the caller cannot know and categories of others, unless the task has them already."""
+    places = [(f"/owners/{index}", pk) for index, pk in enumerate(owners)]
+    shared = [(f"/shared_with/{index}/user", pk) for index, (pk, _) in enumerate(shares)]
+    _refuse_repeated(places)
+    _refuse_repeated(shared)
+    known = {*held.owners, *(row.user_id for row in held.shared_with), held.created_by_id} if held else set()
+    unknown = queries.strangers(by, [pk for _, pk in places + shared]) - known
+    faults = [
+        Fault(place, UnknownPerson.code, f"there is no person {pk} who shares a site with you")
+        for place, pk in places + shared
+        if pk in unknown
+    ]
+    if faults:
+        raise UnknownPerson(faults[0].detail, faults=faults)
+    category: Category | None = columns.get("category")
+    there = held is not None and category is not None and category.pk == held.category_id
+    if category is not None and category.owner_id != by.user_id and not there:
+        raise NotYourCategory("this category is not yours", pointer="/category")
+
+
+def _refuse_repeated(places: Sequence[tuple[str, int]]) -> None:
+    for place in _repeated(places):
+        raise NamedTwice("this person is named twice", pointer=place)
+
+
+def _repeated(places: Sequence[tuple[str, int]]) -> Iterator[str]:
+    seen: set[int] = set()
+    for place, pk in places:
+        if pk in seen:
+            yield place
+        seen.add(pk)
+
+
+def replace_people(task: Task, *, owners: Sequence[int] | None, shares: Shares | None) -> None:
+    """Put exactly these owners and shares in place; None leaves them."""
+    if owners is not None:
+        TaskOwner.objects.filter(task=task).delete()
+    if shares is not None:
+        TaskShare.objects.filter(task=task).delete()
+    add_people(task, owners=owners or (), shares=shares or ())
+
+
+def add_people(task: Task, *, owners: Sequence[int], shares: Shares) -> None:
+    """Add owners and shares to a task that has none of them."""
+    TaskOwner.objects.bulk_create(TaskOwner(task=task, user_id=pk) for pk in owners)
+    TaskShare.objects.bulk_create(TaskShare(task=task, user_id=pk, level=level) for pk, level in shares)
