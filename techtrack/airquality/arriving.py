@@ -50,7 +50,7 @@ def step(memory: Memory, *, at: int, value: float, checks: Checks) -> tuple[Memo
 
 
 def _resting(memory: Memory, at: int, checks: Checks) -> Iterator[Mark]:
-    if checks.stuck is not None and at - memory.since >= checks.stuck:
+    if checks.stuck is not None and at - memory.since >= checks.stuck and not checks.rests(memory.value):
         yield Mark(Flag.STUCK, memory.since, at)
 
 

@@ -38,14 +38,16 @@ class Flag(StrEnum):
 class Checks:
     """The limits of the tests of one series; None leaves a test out.
 
-    ``stuck`` is after how long (µs) the same value is no measurement any more. ``spike`` is how far a single value
-    may stand out from both neighbours, ``rate`` how much a value may change in an hour.
+    ``stuck`` is after how long (µs) the same value is no measurement any more; one up to ``resting`` may stay the same:
+    clean air rests at what an analyser can just detect. ``spike`` is how far a single value may stand out from both
+    neighbours, ``rate`` how much a value may change in an hour.
     """
 
     minimum: float | None = None
     maximum: float | None = None
     sentinels: Collection[float] = field(default=SENTINELS)
     stuck: int | None = 24 * HOUR
+    resting: float | None = None
     spike: float | None = None
     rate: float | None = None
 
@@ -57,6 +59,10 @@ class Checks:
         """Tell whether a value is beyond what the sensor can measure."""
         below = self.minimum is not None and value < self.minimum
         return below or (self.maximum is not None and value > self.maximum)
+
+    def rests(self, value: float) -> bool:
+        """Tell whether a value may stay the same for as long as it likes."""
+        return self.resting is not None and value <= self.resting
 
     def jumps(self, before: float, value: float, micros: int) -> bool:
         """Tell whether a value changed faster than it may."""
@@ -95,6 +101,8 @@ def stuck(times: Ints, values: Floats, checks: Checks) -> Flags:
     starts = np.searchsorted(run, np.arange(run[-1] + 1))
     ends = np.append(starts[1:], len(values)) - 1
     lasting = times[ends] - times[starts] >= checks.stuck
+    if checks.resting is not None:
+        lasting &= values[starts] > checks.resting
     found: Flags = lasting[run]
     return found
 
@@ -136,7 +144,7 @@ def unlike_neighbours(values: Floats, neighbours: Floats, *, least: int = 3) -> 
     """Tell which values are unlike those that ``neighbours`` (a row for each value) have about the same time.
 
     Neighbours lie within 10 km and two hours; ``least`` of them must be known. Where their mean is below 50, more than
-    30 from it is too far, otherwise more than two standard deviations are. Indoor and plume sensors fail rightly.
+    30 from it is too far, otherwise more than two standard deviations are as well. Indoor and plume sensors fail rightly.
     """
     known = ~np.isnan(neighbours)
     count = known.sum(axis=1)
@@ -144,6 +152,8 @@ def unlike_neighbours(values: Floats, neighbours: Floats, *, least: int = 3) -> 
     mean = np.where(known, neighbours, 0.0).sum(axis=1) / some
     spread = np.where(known, neighbours - mean[:, None], 0.0)
     deviation = np.sqrt((spread**2).sum(axis=1) / np.maximum(some - 1, 1))
-    allowed = np.where(mean < NEIGHBOURS_LOW, NEIGHBOURS_APART, NEIGHBOURS_DEVIATIONS * deviation)
+    # Where all agree closely, two deviations are nothing: what would pass in clean air passes in any.
+    far = np.maximum(NEIGHBOURS_DEVIATIONS * deviation, NEIGHBOURS_APART)
+    allowed = np.where(mean < NEIGHBOURS_LOW, NEIGHBOURS_APART, far)
     unlike: Flags = (count >= least) & (np.abs(values - mean) > allowed)
     return unlike

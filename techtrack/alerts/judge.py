@@ -12,7 +12,7 @@ from techtrack.alerts.events import AlertChanged, ReadingsJudged
 from techtrack.alerts.folding import judge
 from techtrack.alerts.hiding import cover
 from techtrack.alerts.memory import COMMITS, Key, Memory
-from techtrack.alerts.recall import page, recall
+from techtrack.alerts.recall import Sound, page, recall
 from techtrack.alerts.recording import Finding, hold_rules, record, withdraw
 from techtrack.alerts.rulebook import HEAD as RULEBOOK
 from techtrack.alerts.rulebook import RuleBook
@@ -22,6 +22,7 @@ from techtrack.core.clock import to_micros
 from techtrack.core.errors import Conflict
 from techtrack.core.jobs import rest
 from techtrack.core.models import Head
+from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
 
 NAME = "judge"
@@ -37,10 +38,12 @@ class Judge:
     """One fold over the log. Exactly once: findings, states and the cursor are one transaction.
 
     Each commit takes the next number of ``COMMITS``; a judge that finds a number missing was overtaken,
-    rolls back and reads its state anew. So any number of judges is safe, and one is fast.
+    rolls back and reads its state anew. So any number of judges is safe, and one is fast. What is marked as bad when it
+    is read, or is left out by ``sound``, was not measured as far as rules are concerned.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sound: Sound = telemetry.sound) -> None:
+        self._sound = sound
         self._memory: Memory | None = None
         self._book = RuleBook()
         self._tried = -1
@@ -63,7 +66,8 @@ class Judge:
         if self._memory is None:
             self._turn_to_current_page()
             # What has failed is tried once more where rules have changed, or the process has just begun.
-            self._memory = recall(NAME, COMMITS, self._book, now=now, afresh=self._tried != self._book.generation)
+            afresh = self._tried != self._book.generation
+            self._memory = recall(NAME, COMMITS, self._book, now=now, afresh=afresh, sound=self._sound)
         memory = self._memory
         entries, more = page(memory.position)
         if not entries and Head.current(COMMITS) != memory.number:
@@ -76,7 +80,7 @@ class Judge:
         self._tried = self._book.generation
         # Until all is read its clock stands at what it has read last: the rest may say that nothing was silent.
         as_of = min(to_micros(plant_now), entries[-1].received) if more else to_micros(plant_now)
-        findings = judge(entries, memory, as_of) + run_out(memory, as_of)
+        findings = judge(self._sound(entries), memory, as_of) + run_out(memory, as_of)
         if entries or memory.unsaved(now):
             self._commit(memory, findings, now)
         return more

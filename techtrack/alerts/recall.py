@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -22,11 +22,18 @@ from techtrack.telemetry.store.base import LogEntry
 # So many readings are decoded at once, about: what a page holds in memory, and how long its transaction is.
 MOST_READINGS = 250_000
 _FIRST, _MOST = 4, 50
+# Gives entries of the log without the values that are not to be judged.
+Sound = Callable[[Sequence[LogEntry]], Sequence[LogEntry]]
 _log = logging.getLogger(__name__)
 
 
-def recall(consumer: str, commits: str, book: RuleBook, *, now: datetime, afresh: bool = True) -> Memory:
-    """Read everything as of the committed cursor of ``consumer``; ``afresh``: rules that failed are tried again."""
+def recall(
+    consumer: str, commits: str, book: RuleBook, *, now: datetime, afresh: bool = True, sound: Sound = telemetry.sound
+) -> Memory:
+    """Read everything as of the committed cursor of ``consumer``; ``afresh``: rules that failed are tried again.
+
+    What ``sound`` leaves out was not judged then, and is not seen now.
+    """
     # The number first: if a commit slips in between, the number tells, and all is read again.
     number = Head.current(commits)
     position = telemetry_services.begin(consumer=consumer)
@@ -37,7 +44,7 @@ def recall(consumer: str, commits: str, book: RuleBook, *, now: datetime, afresh
     if blob is not None:
         _lay_out(_decoded(blob), memory)
         _hold(memory, blob.position)
-        _catch_up(memory, blob.position)
+        _catch_up(memory, blob.position, sound)
     _read_phases(memory)
     memory.adopt(memory.book)
     # What the blob lacks, since a rule is new, is saved when it is due. To commit for that alone would overtake all
@@ -99,11 +106,11 @@ def _hold(memory: Memory, position: int) -> None:
     memory.saved_position = position
 
 
-def _catch_up(memory: Memory, after: int) -> None:
+def _catch_up(memory: Memory, after: int, sound: Sound) -> None:
     """Fold the log from the blob's position up to the cursor once more; what is found was recorded before."""
     lags = {feature: track.lag.copy() for feature, track in memory.tracks.items()}
     for entries in _pages(after, memory.committed):
-        judge(entries, memory, 0)
+        judge(sound(entries), memory, 0)
     memory.settle_features()
     for feature, lag in lags.items():
         # How late they came these readings no longer tell: taken for timely, those to come would be missed too soon.

@@ -15,6 +15,7 @@ from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
 from techtrack.assets import queries
+from techtrack.assets.domain.units import OBVIOUS
 from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
 from techtrack.assets.models import Asset, AssetState, AssetType, Health, Kind, Parameter
 from techtrack.core import clock, events
@@ -280,6 +281,12 @@ def _register(listed: Iterable[dict[str, Any]], now: datetime) -> None:
     Parameter.objects.bulk_create(rows, ignore_conflicts=True)
 
 
+@transaction.atomic
+def register_units(*, units: Mapping[str, str], now: datetime) -> None:
+    """Register parameters by code, each with its unit; one that is registered keeps what it has."""
+    _register([{"code": code, "unit": unit} for code, unit in units.items()], now)
+
+
 # -- What readings and alerts tell of an asset ----------------------------------------------------------------
 
 
@@ -305,7 +312,7 @@ def learn_parameters(*, codes_by_type: dict[int | None, set[str]], now: datetime
 
 @transaction.atomic
 def _learn(new: dict[int, set[str]], loose: set[str], now: datetime) -> None:
-    _register([{"code": code} for code in loose.union(*new.values())], now)
+    _register([{"code": code, "unit": OBVIOUS.get(code, "")} for code in loose.union(*new.values())], now)
     # Locked in order: who learns at the same time waits here, and then sees what the other one added.
     for asset_type in AssetType.objects.select_for_update().filter(pk__in=new).order_by("pk"):
         missing = sorted(new[asset_type.pk] - _codes(asset_type.parameters))

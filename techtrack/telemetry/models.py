@@ -93,9 +93,10 @@ class Latest(models.Model):
 
 
 class QualityMark(models.Model):
-    """What a person said of a stretch (start <= time < end, µs) of an asset's values; the last one counts.
+    """What was said of a stretch (start <= time < end, µs) of an asset's values; the last word of a person counts.
 
-    ``code`` is empty where all parameters are meant. Earlier marks stay: they are the history.
+    ``code`` is empty where all parameters are meant. Earlier marks stay: they are the history. ``flag`` is the code of
+    the test that doubted them, empty where a person did; such a mark grows as long as the test goes on doubting.
     """
 
     pk = models.CompositePrimaryKey("asset_id", "position")
@@ -105,9 +106,13 @@ class QualityMark(models.Model):
     start_at = models.BigIntegerField()
     end_at = models.BigIntegerField()
     quality = models.SmallIntegerField()
+    flag = models.CharField(max_length=16, blank=True, default="", db_default="")
     reason = models.TextField(blank=True)
     by_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["end_at"], name="mark_of_late")]
 
 
 class Forgotten(models.Model):

@@ -17,6 +17,8 @@ SIGNS = {
     "deg": "°",
     "GiBy": "GiB",
 }
+# Dust is given as nothing else: who sends one of these for the first time need not say its unit.
+OBVIOUS = {"pm1": "ug/m3", "pm2_5": "ug/m3", "pm4": "ug/m3", "pm10": "ug/m3"}
 _MICRO = re.compile(r"\bu(?=[glLmsAVW])")
 _POWER = re.compile(r"(?<=[a-z])([23])\b")
 _SUPERSCRIPT = {"2": "²", "3": "³"}

@@ -78,7 +78,7 @@ class CorrectionViewSet(ViewSet):
 
 
 class MarkViewSet(ViewSet):
-    """What engineers said of the quality of stretches; of several marks on a value the last one counts."""
+    """What is said of the quality of stretches, by tests and by engineers: an engineer's last word counts."""
 
     pagination_class = Pages
 
@@ -147,6 +147,7 @@ def mark_as_json(row: QualityMark, names: Mapping[int, str]) -> dict[str, Any]:
         "from": isoformat(from_micros(row.start_at)),
         "to": isoformat(from_micros(row.end_at)),
         "quality": Quality(row.quality).name.lower(),
+        "flag": row.flag or None,
         "reason": row.reason,
         "by": row.by_id,
         "by_name": names.get(row.by_id or 0),

@@ -202,6 +202,9 @@ class MarkSerializer(serializers.Serializer):
     quality = serializers.ChoiceField(
         QUALITIES, help_text="bad and missing values do not enter statistics; good restores them"
     )
+    flag = serializers.CharField(
+        read_only=True, allow_null=True, help_text="the test that doubts the values; null where a person does"
+    )
     reason = serializers.CharField(max_length=2000)
     by = serializers.IntegerField(read_only=True, allow_null=True)
     by_name = serializers.CharField(read_only=True, allow_null=True)

@@ -25,13 +25,22 @@ Qualities = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The quality of an asset's values with ``start <= time < end`` (µs); of all parameters where ``code`` is None."""
+    """The quality of an asset's values with ``start <= time < end`` (µs); of all parameters where ``code`` is None.
+
+    ``flag`` is the code of the test that doubts them, empty where a person says it.
+    """
 
     asset: int
     code: str | None
     start: int
     end: int
     quality: Quality
+    flag: str = ""
+
+
+def in_force(marks: Iterable[Mark]) -> list[Mark]:
+    """Order marks so that the last one on a value says it: a person goes before tests, and of tests the gravest."""
+    return sorted(marks, key=lambda mark: (not mark.flag, mark.quality if mark.flag else 0))
 
 
 def qualities(times: npt.NDArray[np.int64], code: str, marks: Iterable[Mark]) -> Qualities:

@@ -35,6 +35,7 @@ class Origin(IntEnum):
     LIVE = 0
     REPLAY = 1
     IMPORT = 2
+    TESTS = 3  # what the platform itself says of the quality of readings: no person waits for its effect
 
 
 class Row(NamedTuple):

@@ -16,8 +16,11 @@ from techtrack.telemetry.queries.keeping import (
 )
 from techtrack.telemetry.queries.log import consumed, head, log
 from techtrack.telemetry.queries.looking import Unreadable, looking, within
+from techtrack.telemetry.queries.means import means
 from techtrack.telemetry.queries.newest import count, counts, extent, latest, newest
 from techtrack.telemetry.queries.pages import Found, Place, newer, older, reading
+from techtrack.telemetry.queries.sound import sound
+from techtrack.telemetry.queries.standing import Standing, standing
 from techtrack.telemetry.queries.subjects import Subject, subjects, units, units_of_types
 from techtrack.telemetry.queries.thinning import thinned
 from techtrack.telemetry.queries.trend import trend
@@ -32,6 +35,7 @@ __all__ = [
     "Problem",
     "Question",
     "SeriesBuckets",
+    "Standing",
     "Subject",
     "TooMuch",
     "Unreadable",
@@ -51,12 +55,15 @@ __all__ = [
     "log",
     "looking",
     "marks",
+    "means",
     "names_of",
     "newer",
     "newest",
     "older",
     "raw_since",
     "reading",
+    "sound",
+    "standing",
     "subjects",
     "thinned",
     "total",

@@ -40,7 +40,12 @@ def subjects(rows: AssetQuerySet) -> list[Subject]:
 
 def units(series: Iterable[tuple[Subject, str]]) -> dict[tuple[int, str], str]:
     """Return the unit of each series by asset and code; what its type says goes before what all types share."""
-    found = {(subject.id, code): _declared(subject.declared).get(code) for subject, code in series}
+    own: dict[int, dict[str, str]] = {}
+    found: dict[tuple[int, str], str | None] = {}
+    for subject, code in series:
+        if subject.id not in own:
+            own[subject.id] = _declared(subject.declared)
+        found[subject.id, code] = own[subject.id].get(code)
     # Where types say it all, there is nothing to ask.
     shared = _shared({code for (_, code), unit in found.items() if not unit})
     return {(asset, code): unit or shared.get(code, "") for (asset, code), unit in found.items()}

@@ -12,6 +12,7 @@ from techtrack.telemetry.services.corrections import (
     tag,
     what_we_hold,
 )
+from techtrack.telemetry.services.flags import Doubt, flag
 from techtrack.telemetry.services.ingest import (
     Checked,
     ForeignAsset,
@@ -39,6 +40,7 @@ from techtrack.telemetry.services.runs import (
 __all__ = [
     "AlreadyCorrected",
     "Checked",
+    "Doubt",
     "ForeignAsset",
     "Known",
     "OneAtATime",
@@ -55,6 +57,7 @@ __all__ = [
     "described",
     "enter",
     "finish_run",
+    "flag",
     "forget",
     "give_up_lost_runs",
     "ingest",

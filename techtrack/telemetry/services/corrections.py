@@ -17,6 +17,8 @@ from techtrack.assets import queries as assets
 from techtrack.assets.events import WhatHolds
 from techtrack.assets.models import Asset
 from techtrack.core import events
+from techtrack.core.auditing import Changed
+from techtrack.core.clock import from_micros, isoformat
 from techtrack.core.errors import Conflict, Invalid, NotFound, Stale
 from techtrack.telemetry import queries
 from techtrack.telemetry.domain.items import Item
@@ -101,7 +103,7 @@ def mark_quality(*, asset: Asset, said: Saying, by: Access, now: datetime) -> tu
     by.require(Role.ENGINEER, asset.site_id)
     _lock(asset)
     start, end = said.span
-    last = queries.marks(asset_id=asset.pk, start=start, end=end).first()
+    last = queries.marks(asset_id=asset.pk, start=start, end=end).filter(flag="").first()
     if last is not None and _says(last, said):
         return last, False
     mark = Mark(asset.pk, said.code, start, end, said.quality)
@@ -109,6 +111,7 @@ def mark_quality(*, asset: Asset, said: Saying, by: Access, now: datetime) -> tu
     rows = QualityMark.objects.filter(asset_id=asset.pk, position=position)
     rows.update(reason=said.reason, by_id=by.user_id or None)
     events.publish(SegmentAppended(lane=LANE, position=position))
+    events.publish(_told(asset, said, position))
     return rows.get(), True
 
 
@@ -132,6 +135,19 @@ def what_we_hold(question: WhatHolds) -> list[str]:
     """Answer what telemetry keeps of an asset, in words."""
     held = queries.count(question.asset_id)
     return [f"{held} readings"] if held else []
+
+
+def _told(asset: Asset, said: Saying, position: int) -> Changed:
+    """Tell the audit log what was said of which stretch, and why."""
+    about = {
+        "asset": asset.pk,
+        "parameter": said.code,
+        "from": isoformat(from_micros(said.span[0])),
+        "to": isoformat(from_micros(said.span[1])),
+        "quality": said.quality.name.lower(),
+        "reason": said.reason,
+    }
+    return Changed("created", "quality-mark", f"{asset.pk}-{position}", asset.site_id, None, {}, about)
 
 
 def _refuse_corrected(*, asset_id: int, time: int, values: Mapping[str, float]) -> None:

@@ -61,6 +61,12 @@ class Store(Protocol):
     def mark(self, mark: Mark, *, now: datetime) -> int:
         """Lay ``mark`` over what is there and what will come late; returns its position."""
 
+    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
+        """Let the mark of a test that took ``position`` go on up to the end of ``mark``, which begins where it grows.
+
+        Of an asset that was forgotten there is none any more, and nothing to do.
+        """
+
     def forget(self, asset: int, *, now: datetime) -> int:
         """Make all of ``asset`` void for good, and what still arrives of it; returns the position of that."""
 

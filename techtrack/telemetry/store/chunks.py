@@ -9,8 +9,8 @@ from itertools import groupby, islice
 
 import numpy as np
 
-from techtrack.telemetry.domain.quality import Mark, Quality
-from techtrack.telemetry.domain.reading import Readings
+from techtrack.telemetry.domain.quality import Mark, Quality, in_force
+from techtrack.telemetry.domain.reading import FOREVER, Readings
 from techtrack.telemetry.models import Chunk
 from techtrack.telemetry.store import damage
 from techtrack.telemetry.store.base import Span
@@ -26,8 +26,8 @@ SELECT asset_id, hour, through, payload FROM telemetry_chunk
 WHERE asset_id {} AND hour >= %s AND hour <= %s ORDER BY asset_id, hour
 """
 _MARKS = """
-SELECT asset_id, code, start_at, end_at, quality FROM telemetry_qualitymark
-WHERE asset_id {} ORDER BY asset_id, position
+SELECT asset_id, code, start_at, end_at, quality, flag FROM telemetry_qualitymark
+WHERE asset_id {} AND start_at < %s AND end_at > %s ORDER BY asset_id, position
 """
 _log = logging.getLogger(__name__)
 
@@ -111,15 +111,14 @@ def joined(parts: Sequence[Readings]) -> Readings:
     return Readings(times, columns, locked)
 
 
-def marks_of(assets: Iterable[int]) -> Mapping[int, tuple[Mark, ...]]:
-    """Return the marks of assets, in the order in which they were made."""
-    found: dict[int, tuple[Mark, ...]] = {}
+def marks_of(assets: Iterable[int], span: Span = FOREVER) -> Mapping[int, tuple[Mark, ...]]:
+    """Return the marks of assets that touch a span; of those on a value the last one counts."""
+    found: dict[int, list[Mark]] = {}
     for ids in parts(assets):
         condition, params = among(ids)
-        for asset, code, start, end, quality in ask(_MARKS.format(condition), *params):
-            mark = Mark(asset, code or None, start, end, Quality(quality))
-            found[asset] = (*found.get(asset, ()), mark)
-    return found
+        for asset, code, start, end, quality, flag in ask(_MARKS.format(condition), *params, span[1], span[0]):
+            found.setdefault(asset, []).append(Mark(asset, code or None, start, end, Quality(quality), flag))
+    return {asset: tuple(in_force(marks)) for asset, marks in found.items()}
 
 
 def parts(items: Iterable[int], size: int = AT_ONCE) -> Iterator[list[int]]:
@@ -138,5 +137,5 @@ def readings(view: View, assets: Sequence[int], span: Span, codes: Sequence[str]
         damaged = tuple(chunk.hour for chunk in stored.get(asset, []) if chunk.damaged)
         if len(there.times) or damaged:
             found[asset] = replace(there, damaged=damaged)
-    marks = marks_of(found) if view.marked else {}
+    marks = marks_of(found, span) if view.marked else {}
     return {asset: replace(readings, marks=marks.get(asset, ())) for asset, readings in found.items()}

@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from techtrack.core.errors import Conflict
 from techtrack.core.jobs import rest
-from techtrack.telemetry.domain.reading import Kind
+from techtrack.telemetry.domain.reading import Kind, Origin
 from techtrack.telemetry.domain.statistics import Statistics
 from techtrack.telemetry.models import (
     Chunk,
@@ -89,7 +89,8 @@ def compact(now: datetime, *, force: bool = False) -> int | None:
 def is_due(floor: int, now: datetime) -> bool:
     """Tell whether an hour has closed behind the watermark, the log is long, or a person waits for its effect."""
     waiting = Segment.objects.filter(lane=LANE, position__gt=floor)
-    if segments.head() - floor >= settings.FOLD_SEGMENTS or waiting.filter(kind__gte=Kind.QUALITY).exists():
+    urgent = waiting.filter(kind__gte=Kind.QUALITY).exclude(origin=Origin.TESTS)
+    if segments.head() - floor >= settings.FOLD_SEGMENTS or urgent.exists():
         return True
     found = waiting.aggregate(since=Min("received_at"), readings=Sum("readings"))
     if found["since"] is None:

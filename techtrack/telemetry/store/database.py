@@ -44,8 +44,7 @@ class DatabaseStore:
         return segments.append(batch, kind=kind, origin=origin, now=now)
 
     def mark(self, mark: Mark, *, now: datetime) -> int:
-        stretch = Batch(np.array([mark.asset, mark.asset]), np.array([mark.start, mark.end - 1]), {})
-        position = segments.append(stretch, kind=Kind.QUALITY, origin=Origin.LIVE, now=now)
+        position = self._note(mark, now)
         QualityMark.objects.create(
             asset_id=mark.asset,
             position=position,
@@ -53,9 +52,22 @@ class DatabaseStore:
             start_at=mark.start,
             end_at=mark.end,
             quality=mark.quality,
+            flag=mark.flag,
             created_at=now,
         )
         return position
+
+    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
+        rows = QualityMark.objects.filter(asset_id=mark.asset, position=position).exclude(flag="")
+        # Never shorter: another process may have seen more.
+        if rows.filter(end_at__lt=mark.end).update(end_at=mark.end):
+            self._note(mark, now)
+
+    @staticmethod
+    def _note(mark: Mark, now: datetime) -> int:
+        stretch = Batch(np.array([mark.asset, mark.asset]), np.array([mark.start, mark.end - 1]), {})
+        origin = Origin.TESTS if mark.flag else Origin.LIVE
+        return segments.append(stretch, kind=Kind.QUALITY, origin=origin, now=now)
 
     def forget(self, asset: int, *, now: datetime) -> int:
         QualityMark.objects.filter(asset_id=asset).delete()

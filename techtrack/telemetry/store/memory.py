@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
 
 from techtrack.core.clock import to_micros
-from techtrack.telemetry.domain.quality import Mark, Quality
+from techtrack.telemetry.domain.quality import Mark, Quality, in_force
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings, Row
 from techtrack.telemetry.domain.statistics import SECOND, STATISTICS, Statistics
 from techtrack.telemetry.store.base import LatestValue, LogEntry, Packed, Series, Span
@@ -25,6 +26,7 @@ class MemoryStore:
         self._values: dict[int, dict[int, Values]] = defaultdict(dict)
         self._locked: dict[tuple[int, int], set[str] | None] = {}
         self._marks: list[Mark] = []
+        self._marked: dict[int, Mark] = {}
         self._log: list[LogEntry] = []
         self._forgotten: set[int] = set()
 
@@ -39,9 +41,21 @@ class MemoryStore:
         return self._logged(batch, kind, origin, now)
 
     def mark(self, mark: Mark, *, now: datetime) -> int:
+        position = self._noted(mark, now)
         self._marks.append(mark)
+        self._marked[position] = mark
+        return position
+
+    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
+        there = self._marked.get(position)
+        if there in self._marks and there is not None and there.flag and there.end < mark.end:
+            longer = replace(there, end=mark.end)
+            self._marks[self._marks.index(there)] = self._marked[position] = longer
+            self._noted(mark, now)
+
+    def _noted(self, mark: Mark, now: datetime) -> int:
         batch = Batch(np.array([mark.asset] * 2), np.array([mark.start, mark.end - 1]), {})
-        return self._logged(batch, Kind.QUALITY, Origin.LIVE, now)
+        return self._logged(batch, Kind.QUALITY, Origin.TESTS if mark.flag else Origin.LIVE, now)
 
     def forget(self, asset: int, *, now: datetime) -> int:
         self._forgotten.add(asset)
@@ -91,7 +105,7 @@ class MemoryStore:
     def _quality(self, asset: int, code: str, time: int) -> Quality:
         said = [
             mark.quality
-            for mark in self._marks
+            for mark in in_force(self._marks)
             if mark.asset == asset and mark.code in {None, code} and mark.start <= time < mark.end
         ]
         return said[-1] if said else Quality.GOOD
@@ -120,7 +134,7 @@ class MemoryStore:
     def _columns(self, asset: int, span: Span) -> Readings:
         present = {time: values for time, values in self._present(asset) if span[0] <= time < span[1]}
         batch = Batch.of(Row(0, time, values) for time, values in present.items())
-        marks = tuple(mark for mark in self._marks if mark.asset == asset)
+        marks = tuple(mark for mark in in_force(self._marks) if mark.asset == asset)
         return Readings(np.array(list(present), np.int64), batch.values, marks=marks)
 
 

@@ -218,7 +218,7 @@ def _take_raw(sought: Mapping[int, _Sought], view: View, edges: Ints) -> None:
     for asset, one in sought.items():
         if spans := one.raw_spans():
             wanted[spans].append(asset)
-    marks = chunks.marks_of(sought) if wanted and view.marked else {}
+    marks = chunks.marks_of(sought, (int(edges[0]), int(edges[-1]))) if wanted and view.marked else {}
     for spans, assets in wanted.items():
         found = _loaded(assets, spans, sorted(sought[assets[0]].codes))
         stored = {asset: list(group) for asset, group in groupby(found, lambda chunk: chunk.asset)}

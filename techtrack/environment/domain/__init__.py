@@ -1,0 +1,1 @@
+"""What of air quality is computed without a database."""

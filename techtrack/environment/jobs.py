@@ -1,0 +1,103 @@
+"""Background work of air quality: tests what arrives, and compares sensors with those around."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from techtrack.airquality.arriving import Memory
+from techtrack.core import clock
+from techtrack.core.clock import from_micros, to_micros
+from techtrack.core.errors import Conflict
+from techtrack.environment import queries, services
+from techtrack.environment.domain.checks import USUAL
+from techtrack.environment.domain.testing import Plans, Stretch, Watcher, rows_of
+from techtrack.environment.screening import KnownPlans
+from techtrack.environment.services import CONSUMER
+from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry import services as telemetry_services
+from techtrack.telemetry.domain.reading import Kind
+from techtrack.telemetry.store.base import LogEntry
+
+# Entries of the log that are tested at once; and how often (s) its place is written down where nothing was found.
+ENTRIES, NOTED_EVERY = 20, 5.0
+# How far back a series is looked up that this process has not seen yet: as long as a value may stay the same.
+RECALLED_HOURS = 26
+# How long (µs) after its end an hour is compared, and how many hours are made up for.
+HOUR, LATE, MOST_BEHIND = 3_600_000_000, 600_000_000, 48
+
+
+class QualityControl:
+    """Follows the log and marks what is doubtful. Two processes may do so: the one that is slower begins anew."""
+
+    def __init__(self) -> None:
+        self._watcher: Watcher | None = None
+        self._position = self._noted = 0
+        self._noted_at = 0.0
+        self._known = KnownPlans()
+
+    def work(self) -> bool:
+        """Test what has come since last time; True when there may be more."""
+        try:
+            return self._work()
+        except Conflict:
+            self._watcher = None
+            return True
+        except Exception:
+            # Whatever failed, what is remembered may be ahead of the database.
+            self._watcher = None
+            raise
+
+    def _work(self) -> bool:
+        if self._watcher is None:
+            self._watcher = Watcher()
+            self._position = self._noted = telemetry_services.begin(consumer=CONSUMER)
+        entries = telemetry.log(after=self._position, limit=ENTRIES)
+        self._known.refresh()
+        stretches = [stretch for entry in entries for stretch in self._test(entry, self._watcher)]
+        self._position = entries[-1].position if entries else self._position
+        if stretches or (self._position > self._noted and time.monotonic() >= self._noted_at + NOTED_EVERY):
+            self._note(_once(stretches))
+        return len(entries) == ENTRIES
+
+    def _note(self, stretches: Sequence[Stretch]) -> None:
+        services.flag_doubtful(stretches=stretches, passed=self._noted, to=self._position, now=clock.now())
+        self._noted, self._noted_at = self._position, time.monotonic()
+
+    def _test(self, entry: LogEntry, watcher: Watcher) -> list[Stretch]:
+        batch = entry.batch
+        if entry.kind is not Kind.READINGS or not len(batch):
+            return []
+        plans = self._known.of(batch)
+        if not plans:
+            return []
+        self._recall(plans, int(batch.times.min()), watcher)
+        return [one for row in rows_of(batch, plans) for one in watcher.test(row, plans[row.asset])]
+
+    def _recall(self, plans: dict[int, Plans], before: int, watcher: Watcher) -> None:
+        """Tell the watcher how series stood that it has not seen yet."""
+        ids = [asset for asset in plans if not any((asset, code) in watcher.memories for code in plans[asset])]
+        if not ids:
+            return
+        found = telemetry.standing(ids, codes=tuple(USUAL), before=before, hours=RECALLED_HOURS)
+        for place, stood in found.items():
+            watcher.memories[place] = Memory(stood.time, stood.value, None, stood.since)
+            watcher.last[place] = stood.time
+
+
+def compare_neighbours() -> bool:
+    """Compare the sensors' hour that ended last, once what comes late is there; says whether another hour waits."""
+    newest = (to_micros(clock.now()) - LATE) // HOUR
+    passed = services.compared_up_to(hour=newest - 1)
+    # After a long rest the hours that were slept through stay as they are.
+    hour = max(passed + 1, newest - MOST_BEHIND)
+    if hour > newest:
+        return False
+    ends = from_micros(hour * HOUR)
+    services.flag_unlike(found=queries.unlike_around(ends), ends=ends, passed=passed, now=clock.now())
+    return hour < newest
+
+
+def _once(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return each stretch once, in the order in which it was first touched."""
+    return list({id(one): one for one in stretches}.values())

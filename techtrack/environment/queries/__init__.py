@@ -1,0 +1,45 @@
+"""Reads of air quality, in one module per subject."""
+
+from techtrack.environment.queries.air import (
+    Air,
+    Stretch,
+    air_of,
+    corrected,
+    declared_for,
+    last_full_hour,
+    raw_and_corrected,
+)
+from techtrack.environment.queries.index import Judged, index_history, index_now, worst
+from techtrack.environment.queries.neighbours import Unlike, unlike_around
+from techtrack.environment.queries.plans import plans_of
+from techtrack.environment.queries.year import (
+    Capture,
+    captures,
+    exceedances_of,
+    offset_of,
+    year_at,
+    year_of_air,
+)
+
+__all__ = [
+    "Air",
+    "Capture",
+    "Judged",
+    "Stretch",
+    "Unlike",
+    "air_of",
+    "captures",
+    "corrected",
+    "declared_for",
+    "exceedances_of",
+    "index_history",
+    "index_now",
+    "last_full_hour",
+    "offset_of",
+    "plans_of",
+    "raw_and_corrected",
+    "unlike_around",
+    "worst",
+    "year_at",
+    "year_of_air",
+]

@@ -1,0 +1,158 @@
+"""The air of sensors hour by hour: means of what they sent, in the declared unit and state, corrected where chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from techtrack.airquality.correction import corrections
+from techtrack.airquality.hours import Floats, Hours, Ints
+from techtrack.airquality.units import MASS, SPELLINGS
+from techtrack.core.clock import MICROSECOND, from_micros, to_micros
+from techtrack.environment.domain.pollutants import GASES, complete
+from techtrack.environment.domain.settings import Declared
+from techtrack.environment.models import AirSettings, declared_of
+from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry.queries import Subject
+
+HOUR = 3_600_000_000
+QUARTERS = 4
+HUMIDITY = "humidity"
+
+_NOTHING = Declared()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Whole hours, the first of which ends at ``first``; with ``quarters`` of them where a standard looks at those."""
+
+    first: datetime
+    length: int
+    quarters: tuple[str, ...] = ()
+
+    @classmethod
+    def until(cls, at: datetime, *, length: int, quarters: tuple[str, ...] = ()) -> Stretch:
+        """Return the hours that end with the one that ends at ``at``."""
+        return cls(at - timedelta(hours=length - 1), length, quarters)
+
+    def edges(self, parts: int = 1) -> Ints:
+        """Return the bounds of the hours, or of so many ``parts`` of each (µs)."""
+        width = HOUR // parts
+        return to_micros(self.first) - HOUR + width * np.arange(self.length * parts + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What a sensor measured: ``hours`` as they are to be judged, ``raw`` those of them that were corrected."""
+
+    hours: dict[str, Hours] = field(default_factory=dict)
+    raw: dict[str, Hours] = field(default_factory=dict)
+
+
+def air_of(subjects: Sequence[Subject], *, codes: Sequence[str], stretch: Stretch) -> dict[int, Air]:
+    """Return the air of sensors by id: of ``codes``, those that each has ever measured.
+
+    An hour with less than three quarters of the values that the sensor's interval promises is not known.
+    """
+    ids = [subject.id for subject in subjects]
+    declared, measured = declared_for(ids), _measured(ids, codes)
+    wanted = [*codes, HUMIDITY] if any(one.corrections for one in declared.values()) else codes
+    found = telemetry.means(ids, codes=wanted, edges=stretch.edges()) if measured else {}
+    units = telemetry.units((subject, code) for subject in subjects for code in measured.get(subject.id, ()))
+    air = {}
+    for subject in subjects:
+        own = declared.get(subject.id, _NOTHING)
+        hours = {
+            code: _hours(stretch, found.get((subject.id, code)), subject, units[subject.id, code])
+            for code in measured.get(subject.id, ())
+        }
+        hours = {code: replace(one, reference=own.reference) if code in GASES else one for code, one in hours.items()}
+        humidity = _hours(stretch, found.get((subject.id, HUMIDITY)), subject, "%")
+        air[subject.id] = corrected(hours, own, humidity)
+    return _with_quarters(air, subjects, stretch)
+
+
+def corrected(hours: Mapping[str, Hours], declared: Declared, humidity: Hours) -> Air:
+    """Correct what is to be corrected, by the hour's humidity; the raw hours are kept beside."""
+    done, raw = dict(hours), {}
+    for code, name in declared.corrections.items():
+        if code in hours:
+            raw[code] = hours[code]
+            done[code] = _corrected(hours[code], code, name, humidity)
+    return Air(done, raw)
+
+
+def _corrected(hours: Hours, code: str, name: str, humidity: Hours) -> Hours:
+    """Correct hours, by corrections that speak of µg/m³; what has no unit of dust stays, for a standard to refuse."""
+    unit = SPELLINGS.get(hours.unit, hours.unit)
+    if unit not in MASS:
+        return hours
+    values = corrections.get(name).corrected(hours.values * MASS[unit], parameter=code, humidity=humidity.values)
+    return replace(hours, values=values / MASS[unit])
+
+
+def raw_and_corrected(
+    subject: Subject, *, code: str, correction: str, first: datetime, length: int
+) -> tuple[Hours, Hours]:
+    """Return hours of a parameter of dust as they were sent, and corrected in a way that may be another than usual."""
+    stretch = Stretch(first, length)
+    found = telemetry.means([subject.id], codes=(code, HUMIDITY), edges=stretch.edges()) if length else {}
+    unit = telemetry.units([(subject, code)])[subject.id, code]
+    raw = _hours(stretch, found.get((subject.id, code)), subject, unit)
+    humidity = _hours(stretch, found.get((subject.id, HUMIDITY)), subject, "%")
+    return raw, corrected({code: raw}, Declared(corrections={code: correction}), humidity).hours[code]
+
+
+def complete_means(subjects: Sequence[Subject], *, code: str, stretch: Stretch) -> dict[int, Floats]:
+    """Return the hourly means of one parameter as they were sent, by sensor; of those that have any."""
+    found = telemetry.means([subject.id for subject in subjects], codes=(code,), edges=stretch.edges())
+    return {
+        subject.id: _hours(stretch, found[subject.id, code], subject, "").values
+        for subject in subjects
+        if (subject.id, code) in found
+    }
+
+
+def declared_for(ids: Iterable[int]) -> dict[int, Declared]:
+    """Return what is declared of sensors; most have nothing."""
+    rows = AirSettings.objects.filter(sensor__in=list(ids)).order_by()
+    columns = rows.values_list("sensor_id", "reference_temperature", "reference_pressure", "corrections")
+    return {sensor: declared_of(temperature, pressure, chosen) for sensor, temperature, pressure, chosen in columns}
+
+
+def _measured(ids: Sequence[int], codes: Sequence[str]) -> dict[int, list[str]]:
+    """Name what each sensor has ever measured, in the order of ``codes``."""
+    newest = telemetry.latest(ids)
+    return {asset: [code for code in codes if code in values] for asset, values in newest.items()}
+
+
+def _hours(stretch: Stretch, found: tuple[Ints, np.ndarray] | None, subject: Subject, unit: str) -> Hours:
+    nothing = np.zeros(stretch.length, np.int64), np.full(stretch.length, np.nan)
+    counts, means = found or nothing
+    return Hours(stretch.first, complete(counts, means, expected=subject.expected, width=HOUR), unit)
+
+
+def _with_quarters(air: dict[int, Air], subjects: Sequence[Subject], stretch: Stretch) -> dict[int, Air]:
+    """Add the means of quarters of an hour where a standard looks at those."""
+    some = [subject for subject in subjects if set(stretch.quarters) & air[subject.id].hours.keys()]
+    if not some:
+        return air
+    ids = [subject.id for subject in some]
+    found = telemetry.means(ids, codes=stretch.quarters, edges=stretch.edges(QUARTERS))
+    for subject in some:
+        hours = air[subject.id].hours
+        for code in set(stretch.quarters) & hours.keys():
+            if (subject.id, code) in found:
+                counts, means = found[subject.id, code]
+                quarters = complete(counts, means, expected=subject.expected, width=HOUR // QUARTERS)
+                hours[code] = replace(hours[code], quarters=quarters.reshape(-1, QUARTERS))
+    return air
+
+
+def last_full_hour(at: datetime, *, offset: timedelta) -> datetime:
+    """Return when the last hour ended that was full at ``at``, by a clock ``offset`` ahead of UTC."""
+    shift = offset // MICROSECOND % HOUR
+    return from_micros((to_micros(at) + shift) // HOUR * HOUR - shift)

@@ -1,0 +1,73 @@
+"""The hour of every sensor that stands somewhere, to be compared with those around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from techtrack.airquality.hours import Floats
+from techtrack.airquality.quality import Flag
+from techtrack.assets.models import Asset, Kind, Status
+from techtrack.environment.domain.neighbours import Place, unlike
+from techtrack.environment.domain.pollutants import DUST
+from techtrack.environment.queries.air import Stretch, complete_means
+from techtrack.environment.queries.plans import plans_of
+from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry.domain.quality import Quality
+
+# Neighbours are compared that measured within two hours.
+HOURS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A sensor whose hour is unlike that of those around."""
+
+    asset: int
+    code: str
+    quality: Quality
+
+
+def unlike_around(ends: datetime) -> list[Unlike]:
+    """Return whose dust, in the hour that ended at a moment, is unlike that of the sensors around.
+
+    A sensor without a place of its own stands where its site does.
+    """
+    places = _places()
+    plans = plans_of(places, sending=())
+    stretch = Stretch.until(ends, length=HOURS)
+    found = []
+    for code in DUST:
+        ids = [asset for asset in places if code in plans.get(asset, {}) and plans[asset][code].neighbours]
+        if len(ids) <= len(DUST):
+            continue
+        means = complete_means(telemetry.subjects(Asset.objects.filter(pk__in=ids)), code=code, stretch=stretch)
+        hours = np.array([means.get(asset, np.full(HOURS, np.nan)) for asset in ids])
+        flags = _doubtful(hours, [places[asset] for asset in ids])
+        found += [
+            Unlike(asset, code, Quality.SUSPECT if Flag.NEIGHBOURS in plans[asset][code].keep else Quality.BAD)
+            for asset, flag in zip(ids, flags, strict=True)
+            if flag
+        ]
+    return found
+
+
+def _doubtful(hours: Floats, places: list[Place]) -> list[bool]:
+    """Compare the last hour of each with the latest hour that the others have."""
+    latest = np.where(np.isnan(hours[:, -1]), hours[:, 0], hours[:, -1])
+    flags = unlike(latest, places) & ~np.isnan(hours[:, -1])
+    told: list[bool] = flags.tolist()
+    return told
+
+
+def _places() -> dict[int, Place]:
+    rows = Asset.objects.filter(kind=Kind.SENSOR, status=Status.ACTIVE).order_by("pk")
+    columns = rows.values_list("pk", "latitude", "longitude", "site__latitude", "site__longitude")
+    found = {}
+    for pk, latitude, longitude, *site in columns:
+        own = (latitude, longitude) if None not in {latitude, longitude} else site
+        if None not in own:
+            found[pk] = Place(*own)
+    return found

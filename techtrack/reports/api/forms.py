@@ -1,0 +1,80 @@
+"""The forms in which a report is given: JSON, a page that prints well, a workbook, and a table as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+
+from techtrack.core.errors import Invalid
+from techtrack.reports.files.sheets import as_csv, as_workbook, sheets_of
+
+JSON, HTML, XLSX, CSV = "json", "html", "xlsx", "csv"
+MEDIA_TYPES = {
+    HTML: "text/html",
+    XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    CSV: "text/csv",
+}
+
+
+class ByFormat(DefaultContentNegotiation):
+    """Lets ``?format=`` decide: a browser that asks for text/html with it must not be told 406."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        if request.query_params.get("format", JSON) != JSON:
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+def described(*names: str) -> OpenApiParameter:
+    """Describe the parameter ``format`` with these forms beside JSON."""
+    return OpenApiParameter(
+        "format", OpenApiTypes.STR, enum=[JSON, *names], default=JSON, description="`html` is a page that prints well"
+    )
+
+
+def asked_form(request: Request, *names: str) -> str:
+    """Read which form is wanted, one of ``names`` or JSON.
+
+    Raises:
+        Invalid: it is none of them.
+    """
+    name = request.query_params.get("format", JSON)
+    if name not in (JSON, *names):
+        raise Invalid(f"format is one of {', '.join([JSON, *names])}", pointer="?format")
+    return name
+
+
+def written(request: HttpRequest, form: str, *, content: Mapping[str, Any], about: Mapping[str, Any]) -> HttpResponse:
+    """Return a report as a page or a workbook."""
+    if form == HTML:
+        page = render_to_string("reports/air.html", {"report": content, "about": about}, request=request)
+        return HttpResponse(page, content_type="text/html; charset=utf-8")
+    return _file(as_workbook(sheets_of(content, about)), form, f"air-quality-{content['period']}")
+
+
+def table(form: str, *, name: str, sheet: str, content: Mapping[str, Any], about: Mapping[str, Any]) -> HttpResponse:
+    """Return one table of a report as CSV, or with what is told of the report as a workbook."""
+    sheets = {one.name: one for one in sheets_of(content, about)}
+    if form == CSV:
+        return _file(as_csv(sheets[sheet]), CSV, name)
+    return _file(as_workbook([sheets["report"], sheets[sheet]]), XLSX, name)
+
+
+def columns(sheet: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one table of a report as JSON."""
+    (found,) = (one for one in sheets_of(content, {}) if one.name == sheet)
+    return {"columns": list(found.columns), "rows": found.rows}
+
+
+def _file(data: bytes, form: str, name: str) -> HttpResponse:
+    answer = HttpResponse(data, content_type=MEDIA_TYPES[form])
+    answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    answer["Cache-Control"] = "private, no-store"
+    return answer

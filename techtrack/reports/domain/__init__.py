@@ -1,0 +1,1 @@
+"""What of a report is computed without a database."""

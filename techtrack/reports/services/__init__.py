@@ -1,0 +1,21 @@
+"""Every write of reports."""
+
+from techtrack.reports.services.air import (
+    AlreadySigned,
+    NotComplete,
+    OtherContent,
+    delete_report,
+    draw_up,
+    refresh_report,
+    sign_report,
+)
+
+__all__ = [
+    "AlreadySigned",
+    "NotComplete",
+    "OtherContent",
+    "delete_report",
+    "draw_up",
+    "refresh_report",
+    "sign_report",
+]
