@@ -57,6 +57,7 @@ from techtrack.core.auditing import Changed, Denied, SecurityFact
 from techtrack.core.events import after, answer, in_one, together
 from techtrack.core.jobs import Loop, wake
 from techtrack.core.writes import writes
+from techtrack.integrations import jobs as integration_jobs
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
 from techtrack.live.bus import bus
@@ -187,6 +188,7 @@ def loops() -> list[Loop]:
         Loop("counter", task_jobs.count_use, every=10.0),
         Loop("prover", task_jobs.prove_repairs, every=2.0, rest=0.2),
         Loop("loose files", task_jobs.collect_files, every=3600.0),
+        Loop("old rejections", integration_jobs.forget_rejected, every=3600.0),
     ]
 
 

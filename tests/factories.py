@@ -14,8 +14,11 @@ from techtrack.alerts.models import Alert, AlertEvent, Rule, Silence
 from techtrack.assets.models import Asset, AssetState, AssetType, Equipment, Kind, Parameter, Sensor
 from techtrack.core.clock import to_micros
 from techtrack.core.models import Head
-from techtrack.integrations.models import ImportRun
+from techtrack.environment.models import AirSettings
+from techtrack.integrations.models import Door, ImportRun, PushUnit, RejectedPush
 from techtrack.notifications.models import Channel, Delivery, Rota, Route
+from techtrack.reports.domain.canonical import checksum
+from techtrack.reports.models import AirReport
 from techtrack.tasks.models import (
     AssetMeter,
     Attachment,
@@ -297,3 +300,35 @@ def make_reading(asset: Asset, *, at: datetime = NOW, **values: float) -> None:
     """A reading in the log of readings."""
     batch = Batch.of([Row(asset.pk, to_micros(at), values or {"temperature": 71.3})])
     ingest(batch=batch, by=internal(), now=max(at, NOW), origin=Origin.LIVE)
+
+
+def make_air_settings(sensor: Asset, **fields: Any) -> AirSettings:
+    """What is declared of a sensor: masses of gas at 20 °C, unless said."""
+    about = {"reference_temperature": 20.0, "reference_pressure": 1013.25} | fields
+    return AirSettings.objects.create(sensor_id=sensor.pk, **(STAMPS | about))
+
+
+def make_air_report(site: Site, **fields: Any) -> AirReport:
+    """A preliminary report of a year that is over, in which nothing was measured."""
+    about = {"period": "2025", "limits": "eu_2024", "standard": "us_epa", "drawn_up_at": NOW} | fields
+    content = {
+        "title": f"Air quality, {site.name}, {about['period']}",
+        "period": about["period"],
+        "complete": True,
+        "sensors": [],
+    }
+    sealed = {"content": content, "checksum": checksum(content)}
+    return AirReport.objects.create(site=site, **(sealed | STAMPS | about))
+
+
+def make_push_unit(sensor: Asset, **fields: Any) -> PushUnit:
+    """A sensor.community unit that brings the readings of a sensor, without a key unless said."""
+    about = {"door": Door.SENSOR_COMMUNITY, "unit_id": "esp8266-3394227", "anonymous": True} | fields
+    return PushUnit.objects.create(sensor_id=sensor.pk, **about, **STAMPS)
+
+
+def make_rejected(sensor: Asset | None = None, **fields: Any) -> RejectedPush:
+    """What was refused of a unit."""
+    about = {"door": Door.SENSOR_COMMUNITY, "unit_id": f"esp8266-{next(_numbers)}", "code": "bad_body"} | fields
+    told = {"detail": "a number is expected", "payload": "{}", "size": 2, "first_at": NOW, "last_at": NOW}
+    return RejectedPush.objects.create(sensor_id=sensor.pk if sensor else None, **{**told, **about})

@@ -205,10 +205,10 @@ def _database() -> dict[str, Any]:
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
     # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
-    # the fast door 4 and the writer, of quick reads 4, the hub, 14 loops, 8 senders of messages (of up to 48, which
-    # hold none while they wait for a gateway, and wait their turn to write), and those in which asyncio looks up what
-    # sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
-    most = WEB_CONCURRENCY + 32 + min(32, (os.cpu_count() or 1) + 4)
+    # the fast door 4 and the writer, of firmwares' doors 4, of quick reads 4, the hub, 14 loops, 8 senders of messages
+    # (of up to 48, which hold none while they wait for a gateway, and wait their turn to write), and those in which
+    # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
+    most = WEB_CONCURRENCY + 36 + min(32, (os.cpu_count() or 1) + 4)
     # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
     # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.
     pool = {"min_size": 1, "max_size": most, "timeout": 5, "reconnect_timeout": 5}
@@ -266,9 +266,9 @@ AUDIT_HEAD = HOME / "audit.head"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 
-# How often a minute somebody may ask: at the doors to an account from one address (successful logins do not count),
-# for letters to one account, and of all else of the API one person or key in one process. 0 is without limit.
-LIMITS = env.numbers("TECHTRACK_LIMITS", "login=30,register=60,reset=20,letters=5,tests=20,api=30000")
+# How often a minute somebody may ask: at the doors to an account from one address (successful logins do not count), for
+# letters to one account, of all else of the API one person or key, and one unit push, in one process. 0: without limit.
+LIMITS = env.numbers("TECHTRACK_LIMITS", "login=30,register=60,reset=20,letters=5,tests=20,api=30000,push=120")
 
 # -- The API ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -327,8 +327,9 @@ SHELVE_HOURS = env.number("TECHTRACK_SHELVE_HOURS", 12)
 OUT_OF_SERVICE_DAYS = env.number("TECHTRACK_OUT_OF_SERVICE_DAYS", 90)
 # How many alerts an asset may raise within ten minutes; further ones of low severity are hidden until it calms.
 FLOOD_RAISES = env.number("TECHTRACK_FLOOD_RAISES", 30)
-# How long messages are kept that were sent or given up.
+# How long messages are kept that were sent or given up, and what was refused of units that push.
 DELIVERY_DAYS = env.number("TECHTRACK_DELIVERY_DAYS", 90)
+REJECTED_DAYS = env.number("TECHTRACK_REJECTED_DAYS", 30)
 # Whether this process runs the background loops itself (the one-process set-up does).
 EMBEDDED_WORKERS = env.flag("TECHTRACK_EMBEDDED_WORKERS", default=True)
 

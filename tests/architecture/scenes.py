@@ -222,6 +222,17 @@ SCENES: dict[str, Callable[[Stage, int], str]] = {
     "/api/data/{}/corrections/": _corrections("/api/data/{}/corrections/", Stage.robot),
     "/api/measurements/{}/corrections/": _corrections("/api/measurements/{}/corrections/", Stage.sensor),
     "/api/imports/": _rows("/api/imports/", lambda _: factories.make_import()),
+    "/api/air-settings/": _rows("/api/air-settings/", lambda stage: factories.make_air_settings(stage.sensor())),
+    "/api/reports/air-quality/": _rows(
+        "/api/reports/air-quality/",
+        lambda stage: factories.make_air_report(stage.plant, period=f"{2000 + next(_numbers) % 8000:04d}"),
+    ),
+    "/api/push-units/": _rows(
+        "/api/push-units/", lambda stage: factories.make_push_unit(stage.sensor(), unit_id=f"unit-{next(_numbers)}")
+    ),
+    "/api/push-units/rejected/": _rows(
+        "/api/push-units/rejected/", lambda stage: factories.make_rejected(stage.sensor())
+    ),
     "/api/store/runs/": _rows("/api/store/runs/", lambda stage: factories.make_run(by=stage.adam)),
     "/api/alerts/": _rows("/api/alerts/", Stage.alert),
     "/api/alerts/{}/events/": _events,

@@ -149,6 +149,10 @@ class World:
             "measurements/quality": f"{station.pk}-{other.position}",
             "imports": factories.make_import().pk,
             "store/runs": factories.make_run(by=adam).pk,
+            "air-settings": factories.make_air_settings(station).pk,
+            "reports/air-quality": factories.make_air_report(plant).pk,
+            "push-units": factories.make_push_unit(station, anonymous=False).pk,
+            "push-units/rejected": factories.make_rejected(station).pk,
             "accounts/sessions": make_session(adam),
             "invitations": hostile_states.make_invitation(adam, plant),
             "lockouts": Lockout.objects.create(
@@ -225,6 +229,13 @@ class World:
             "/api/task-filters/": {"name": "Urgent", "query": {"state": "open", "ordering": "-priority"}},
             "/api/alerts/": {"equipment": self.robot.pk, "title": "Smoke", "severity": "high"},
             "/api/plans/": PLAN | {"equipment": self.robot.pk, "owners": [self.adam.pk]},
+            "/api/air-settings/": {
+                "sensor": factories.make_sensor(site=self.plant).pk,
+                "corrections": {"pm2_5": "epa_2021"},
+                "checks": {"pm2_5": {"maximum": 500, "stuck": "PT6H"}},
+            },
+            "/api/reports/air-quality/": {"site": self.plant.pk, "period": "2024-03"},
+            "/api/push-units/": {"door": "airgradient", "unit_id": "ecda3b1eaaaf", "sensor": self.station.pk},
             "/api/downtimes/": {"sensor": self.station.pk, "starts_at": STAMP, "ends_at": LATER, "reason": "Moved"},
         }
         bodies = {f"POST {path}": body for path, body in made.items()}
@@ -281,6 +292,7 @@ class World:
             f"{alert}comment/": {"comment": "seen"},
             "POST /api/alerts/actions/": {"action": "acknowledge", "ids": [self.alert]},
             "POST /api/deliveries/retry/": {"channel": self.channel},
+            "POST /api/reports/air-quality/{id}/sign/": {"checksum": "0" * 64},
             "POST /api/rules/preview/": {**span, "rule": RULE, "assets": [self.robot.pk]},
         }
 
@@ -307,6 +319,7 @@ class World:
         newcomer = {"username": "nina", "email": "nina@example.org", "password": LONG_PASSWORD}
         return bulk | {
             "POST /api/tasks/bulk/": {"items": [change]},
+            "POST /api/air-settings/bulk/": {"items": [{"action": "delete", "id": self.ids["air-settings"]}]},
             "POST /api/downtimes/bulk/": {"items": [{"action": "delete", "id": self.ids["downtimes"]}]},
             "POST /api/users/bulk/": {"items": [renamed]},
             "POST /api/invitations/": invitation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -36,6 +37,11 @@ class Budgets:
             self._full_at = {one: moment for one, moment in self._full_at.items() if moment > now}
         self._full_at[name] = full_at + step
         return 0.0
+
+    def left(self, name: str, quota: int, now: float) -> tuple[int, float]:
+        """Return how many of ``quota`` are left, and in how many seconds all are there again."""
+        wait = max(self._full_at.get(name, now) - now, 0.0)
+        return max(quota - math.ceil(wait * quota / WINDOW), 0), wait
 
 
 budgets = Budgets()

@@ -105,6 +105,12 @@ class Builder:
         idle = factories.make_sensor(f"Idle {mark}", pk=self.id(), key=f"idle-{mark}", **of)
         side.names |= {"equipment": robot.pk, "sensor": station.pk, "asset": robot.pk}
         side.names |= {"spare": spare.pk, "idle": idle.pk, "tag": f"robot-{mark}", "robot_name": robot.name}
+        unit = factories.make_push_unit(station, pk=self.id(), unit_id=f"unit-{mark}", anonymous=False)
+        rejected = factories.make_rejected(station, pk=self.id(), unit_id=f"unit-{mark}", payload=mark)
+        side.names |= {"push_unit": unit.pk, "rejected": rejected.pk}
+        air = factories.make_air_settings(station, pk=self.id())
+        report = factories.make_air_report(side.site, pk=self.id())
+        side.names |= {"air_settings": air.pk, "air_report": report.pk, "air_checksum": report.checksum}
         engineer = access_of(side.people["engineer"])
         micros = to_micros(NOW)
         for asset, name in ((robot, "data"), (station, "measurements")):

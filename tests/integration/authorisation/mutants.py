@@ -23,9 +23,11 @@ from techtrack.core.api.fields import VisibleField
 from techtrack.core.api.pagination import Pages
 from techtrack.core.api.viewsets import StrictViewSet
 from techtrack.core.errors import Forbidden
-from techtrack.integrations.models import ImportRun
+from techtrack.environment.models import AirSettings
+from techtrack.integrations.models import ImportRun, PushUnit, RejectedPush
 from techtrack.notifications.models import Channel, Delivery, Rota, Route
 from techtrack.notifications.services import channels
+from techtrack.reports.models import AirReport
 from techtrack.tasks import queries as tasks
 from techtrack.tasks import services as task_services
 from techtrack.tasks.api.history import TaskHistoryViewSet
@@ -153,6 +155,10 @@ ROWS = {
     "every preview": (_rows_of(PreviewRun), ("rules_previews_retrieve",)),
     "every check of the store": (_rows_of(StoreRun), ("store_runs_retrieve",)),
     "every import": (_rows_of(ImportRun), ("imports_retrieve",)),
+    "every air settings": (_rows_of(AirSettings), ("air_settings_retrieve",)),
+    "every air report": (_rows_of(AirReport), ("reports_air_quality_retrieve",)),
+    "every push unit": (_rows_of(PushUnit), ("push_units_retrieve",)),
+    "every rejected push": (_rows_of(RejectedPush), ("push_units_rejected_retrieve",)),
     "types for strangers": (_rows_of(AssetType), ("asset_types_retrieve",)),
     "parameters for strangers": (_rows_of(Parameter), ("parameters_retrieve",)),
     "every invitation": (_rows_of(Invitation), ("invitations_retrieve",)),

@@ -1,4 +1,4 @@
-"""Every write of integrations: a file of readings is checked wholly, then loaded in batches that can be resumed."""
+"""Imports: a file of readings is checked wholly, then loaded in batches that can be resumed."""
 
 from __future__ import annotations
 

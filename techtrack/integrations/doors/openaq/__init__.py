@@ -1,0 +1,1 @@
+"""The read door that OpenAQ's clients know (its API v3): locations, sensors, measurements, parameters."""

@@ -1,0 +1,67 @@
+"""Every write of integrations, in one module per subject."""
+
+from techtrack.integrations.services.imports import (
+    BATCH,
+    AnotherImporter,
+    BadFile,
+    BadRows,
+    ImportPlan,
+    ImportReport,
+    Layout,
+    Progress,
+    UnknownAsset,
+    import_file,
+)
+from techtrack.integrations.services.numbers import number_series
+from techtrack.integrations.services.pushes import (
+    REJECTED,
+    Bound,
+    Caller,
+    Prepared,
+    Refused,
+    UnknownPart,
+    UnknownUnit,
+    WrongUnit,
+    bind,
+    forget_rejected,
+    prepare,
+    reject,
+)
+from techtrack.integrations.services.units import (
+    NotByKey,
+    create_push_unit,
+    delete_push_unit,
+    normal_id,
+    update_push_unit,
+)
+
+__all__ = [
+    "BATCH",
+    "REJECTED",
+    "AnotherImporter",
+    "BadFile",
+    "BadRows",
+    "Bound",
+    "Caller",
+    "ImportPlan",
+    "ImportReport",
+    "Layout",
+    "NotByKey",
+    "Prepared",
+    "Progress",
+    "Refused",
+    "UnknownAsset",
+    "UnknownPart",
+    "UnknownUnit",
+    "WrongUnit",
+    "bind",
+    "create_push_unit",
+    "delete_push_unit",
+    "forget_rejected",
+    "import_file",
+    "normal_id",
+    "number_series",
+    "prepare",
+    "reject",
+    "update_push_unit",
+]

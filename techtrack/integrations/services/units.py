@@ -1,0 +1,90 @@
+"""Writes of units that push by their own firmware: to which sensor each is bound, and whether it needs a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from techtrack.accounts.domain.access import Access, Role
+from techtrack.accounts.domain.addresses import normal_networks
+from techtrack.accounts.services import require_recent
+from techtrack.core.errors import Forbidden, Invalid
+from techtrack.integrations.domain.settings import check_settings
+from techtrack.integrations.models import Door, PushUnit
+
+LONGEST_ID = 100
+# What lets readings in, and whose.
+DECISIVE = ("door", "unit_id", "pin", "sensor", "anonymous", "allowed_addresses")
+
+
+class NotByKey(Forbidden):
+    """A door without a key is opened by people only: a leaked key must not breed."""
+
+    code = "not_by_key"
+
+
+@transaction.atomic
+def create_push_unit(*, by: Access, data: Mapping[str, Any], now: datetime) -> PushUnit:
+    """Bind a unit to a sensor; an engineer at the sensor's site may, an administrator there also without a key.
+
+    Raises:
+        Forbidden: ``by`` is neither.
+        Invalid: the id, the pin, a network or a setting is none.
+    """
+    fields = _checked(dict(data))
+    _authorise(by, fields["sensor"].site_id, anonymous=fields.get("anonymous", False), now=now)
+    return PushUnit.objects.create(**fields, created_at=now, updated_at=now)
+
+
+@transaction.atomic
+def update_push_unit(
+    *, unit: PushUnit, by: Access, changes: Mapping[str, Any], expected: int | None, now: datetime
+) -> PushUnit:
+    """Change a binding, as whoever may make the one that was and the one that is to be; raises as above."""
+    whole = {name: changes.get(name, getattr(unit, name)) for name in (*DECISIVE, "settings")}
+    fields = _checked(whole)
+    decisive = any(fields[name] != getattr(unit, name) for name in DECISIVE)
+    # Of a unit that needs no key all but its settings is for administrators, also to close it to somebody's harm.
+    for anonymous, site_id in ((unit.anonymous, unit.sensor.site_id), (fields["anonymous"], fields["sensor"].site_id)):
+        _authorise(by, site_id, anonymous=anonymous and decisive, now=now)
+    return unit.change(expected=expected, now=now, **{name: fields[name] for name in changes})
+
+
+@transaction.atomic
+def delete_push_unit(*, unit: PushUnit, by: Access, expected: int | None) -> None:
+    """Let a unit go; its readings stay its sensor's."""
+    by.require(Role.ENGINEER, unit.sensor.site_id)
+    unit.remove(expected=expected)
+
+
+def _authorise(by: Access, site_id: int | None, *, anonymous: bool, now: datetime) -> None:
+    by.require(Role.ADMIN if anonymous else Role.ENGINEER, site_id)
+    if anonymous:
+        if by.scope is not None:
+            raise NotByKey("a unit without a key is let in by people, not by keys")
+        require_recent(by=by, now=now)
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    door = fields["door"]
+    fields["unit_id"] = normal_id(door, fields["unit_id"])
+    if not (0 < len(fields["unit_id"]) <= LONGEST_ID and fields["unit_id"].isprintable()):
+        raise Invalid(f"1 to {LONGEST_ID} printable characters are expected", pointer="/unit_id")
+    if fields.get("pin") and door != Door.SENSOR_COMMUNITY:
+        raise Invalid("only sensor.community's units have pins", pointer="/pin")
+    if networks := fields.get("allowed_addresses"):
+        fields["allowed_addresses"] = normal_networks(networks, pointer="/allowed_addresses")
+    if settings := fields.get("settings"):
+        if door != Door.AIRGRADIENT:
+            raise Invalid("only AirGradient's units ask for settings", pointer="/settings")
+        check_settings(settings)
+    return fields
+
+
+def normal_id(door: str, unit_id: str) -> str:
+    """Return the id of a unit as its firmware sends it."""
+    text = unit_id.strip()
+    return text.removeprefix("airgradient:").lower() if door == Door.AIRGRADIENT else text

@@ -1,0 +1,135 @@
+"""Units as a resource: engineers bind them to their sensors, administrators let them in without a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from techtrack.accounts.domain.access import Role
+from techtrack.accounts.models import AuditEntry
+from techtrack.integrations.models import Door, PushUnit
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+URL = "/api/push-units/"
+
+
+@pytest.fixture
+def boss(plant):
+    """Administrator of the plant."""
+    return factories.make_user("boss", role=Role.ADMIN, site=plant)
+
+
+def body(sensor, **fields):
+    return {"door": "sensor_community", "unit_id": "esp8266-1", "sensor": sensor.pk} | fields
+
+
+class TestBinding:
+    def test_is_made_by_an_engineer_of_the_sensors_site(self, api, erik, station):
+        answer = api(erik).post(URL, body(station), format="json")
+        assert answer.status_code == 201, answer.json()
+        told = {"pin": "", "anonymous": False, "allowed_addresses": [], "settings": {}, "version": 1}
+        assert answer.json() == answer.json() | body(station) | told
+        assert answer["Location"].endswith(f"{URL}{answer.json()['id']}/")
+
+    @pytest.mark.parametrize("who", ["olga", "vera", "edda", "mallory"])
+    def test_is_not_made_by_others(self, who, api, request, station):
+        answer = api(request.getfixturevalue(who)).post(URL, body(station), format="json")
+        assert answer.status_code in {400, 403}
+        assert not PushUnit.objects.exists()
+
+    def test_is_not_made_to_equipment(self, api, erik, robot):
+        assert api(erik).post(URL, body(robot), format="json").status_code == 400
+
+    def test_without_a_key_is_an_administrators_word(self, api, erik, boss, station):
+        wanted = body(station, anonymous=True, allowed_addresses=["10.1.2.3/16"])
+        assert api(erik).post(URL, wanted, format="json").status_code == 403
+        answer = api(boss).post(URL, wanted, format="json")
+        assert answer.status_code == 201
+        assert answer.json()["allowed_addresses"] == ["10.1.0.0/16"]
+
+    def test_without_a_key_is_not_changed_by_an_engineer_but_for_its_settings(self, api, erik, station):
+        unit = factories.make_push_unit(station, door=Door.AIRGRADIENT, unit_id="abc", anonymous=True)
+        client = api(erik)
+        for change in ({"unit_id": "abd"}, {"allowed_addresses": ["10.0.0.0/8"]}, {"anonymous": False}):
+            assert client.patch(f"{URL}{unit.pk}/", change, format="json").status_code == 403, change
+        answer = client.patch(f"{URL}{unit.pk}/", {"settings": {"abcDays": 8}}, format="json")
+        assert (answer.status_code, answer.json()["settings"]) == (200, {"abcDays": 8})
+
+    def test_moves_only_between_sites_where_one_is_engineer(self, api, erik, station, other_site):
+        unit = factories.make_push_unit(station, anonymous=False)
+        far = factories.make_sensor("Far", site=other_site)
+        assert api(erik).patch(f"{URL}{unit.pk}/", {"sensor": far.pk}, format="json").status_code == 400
+
+    def test_is_one_for_each_part_of_a_unit(self, api, erik, station):
+        client = api(erik)
+        assert client.post(URL, body(station), format="json").status_code == 201
+        assert client.post(URL, body(station), format="json").status_code == 409
+        assert client.post(URL, body(station, pin="11"), format="json").status_code == 201
+
+    def test_takes_a_serial_as_the_firmware_sends_it(self, api, erik, station):
+        wanted = body(station, door="airgradient", unit_id=" airgradient:ECDA3B1EAAAF ")
+        assert api(erik).post(URL, wanted, format="json").json()["unit_id"] == "ecda3b1eaaaf"
+
+    @pytest.mark.parametrize(
+        ("fields", "pointer"),
+        [
+            pytest.param({"unit_id": ""}, "/unit_id", id="no id"),
+            pytest.param({"unit_id": "a\u202eb"}, "/unit_id", id="an id that looks like another"),
+            pytest.param({"door": "purpleair"}, "/door", id="another firmware"),
+            pytest.param({"door": "airgradient", "pin": "1"}, "/pin", id="a pin where there are none"),
+            pytest.param({"settings": {"abcDays": 8}}, "/settings", id="settings where none are asked for"),
+            pytest.param({"door": "airgradient", "settings": {"a": 1}}, "/settings/a", id="a setting nobody knows"),
+            pytest.param({"allowed_addresses": ["here"]}, "/allowed_addresses/0", id="no network"),
+        ],
+    )
+    def test_refuses_what_no_unit_has(self, fields, pointer, api, erik, station):
+        answer = api(erik).post(URL, body(station, **fields), format="json")
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+    def test_ends_with_the_sensor_and_leaves_an_entry_in_the_audit_log(self, api, erik, station):
+        client = api(erik)
+        unit = client.post(URL, body(station), format="json").json()["id"]
+        assert client.delete(f"{URL}{unit}/").status_code == 204
+        assert {entry.action for entry in AuditEntry.objects.filter(object_type="push-unit")} == {
+            "push-unit.created",
+            "push-unit.removed",
+        }
+
+    def test_goes_along_with_its_sensor(self, api, erik, plant):
+        sensor = factories.make_sensor("Spare", site=plant)
+        factories.make_push_unit(sensor)
+        factories.make_rejected(sensor)
+        assert api(erik).delete(f"/api/sensors/{sensor.pk}/").status_code == 204
+        assert not PushUnit.objects.exists()
+
+    def test_is_shown_to_engineers_of_its_site_alone(self, api, erik, olga, edda, adam, station):
+        factories.make_push_unit(station)
+        counts = {user.username: api(user).get(URL).json()["count"] for user in (erik, olga, edda, adam)}
+        assert counts == {"erik": 1, "olga": 0, "edda": 0, "adam": 1}
+
+    def test_is_found_by_door_id_and_sensor(self, api, erik, station):
+        unit = factories.make_push_unit(station)
+        factories.make_push_unit(station, door=Door.AIRGRADIENT, unit_id="abc")
+        client = api(erik)
+        for query in ("door=sensor_community", f"unit_id={unit.unit_id}", f"sensor={station.pk}&door=sensor_community"):
+            assert [row["id"] for row in client.get(f"{URL}?{query}").json()["results"]] == [unit.pk], query
+
+
+class TestRejected:
+    def test_are_shown_to_engineers_of_the_sensors_site(self, api, erik, edda, olga, station):
+        row = factories.make_rejected(station, payload='{"a": 1}', count=3)
+        told = api(erik).get(f"{URL}rejected/").json()["results"]
+        assert [(one["id"], one["payload"], one["count"]) for one in told] == [(row.pk, '{"a": 1}', 3)]
+        assert api(erik).get(f"{URL}rejected/{row.pk}/").json() == told[0]
+        for user in (edda, olga):
+            assert api(user).get(f"{URL}rejected/").json()["count"] == 0
+            assert api(user).get(f"{URL}rejected/{row.pk}/").status_code == 404
+
+    def test_of_unknown_units_are_for_engineers_of_all_sites(self, api, erik, adam):
+        factories.make_rejected()
+        assert api(erik).get(f"{URL}rejected/").json()["count"] == 0
+        assert api(adam).get(f"{URL}rejected/").json()["count"] == 1
+
+    def test_are_written_by_nobody(self, api, adam):
+        assert api(adam).post(f"{URL}rejected/", {}, format="json").status_code == 405
