@@ -296,6 +296,34 @@ def rules_preview(**options: Any) -> int:
 
 
 @main.group()
+def air() -> None:
+    """Look at the air that sensors measure."""
+
+
+@air.command("check")
+@_plainly
+def air_check() -> int:
+    """Test readings that came while nothing ran, and mark what is doubtful."""
+    from techtrack.environment.console import check_air  # noqa: PLC0415
+
+    return check_air()
+
+
+@air.command("report")
+@click.option("--site", required=True, help="Its name, or its id.")
+@click.option("--period", required=True, help="A year such as 2026, or a month such as 2026-11.")
+@click.option("--limits", default="eu_2024", show_default=True, help="What it is held against.")
+@click.option("--standard", default="us_epa", show_default=True, help="The index.")
+@click.option("--xlsx", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables as a workbook, too.")
+@_plainly
+def air_report(**options: Any) -> int:
+    """Tell what a month or a year was like at a site: data capture, exceedances, index."""
+    from techtrack.reports.console import air_report as report  # noqa: PLC0415
+
+    return report(**options)
+
+
+@main.group()
 def store() -> None:
     """Look after what is stored of readings."""
 

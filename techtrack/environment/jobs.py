@@ -35,6 +35,7 @@ class QualityControl:
         self._position = self._noted = 0
         self._noted_at = 0.0
         self._known = KnownPlans()
+        self.marked = 0
 
     def work(self) -> bool:
         """Test what has come since last time; True when there may be more."""
@@ -60,7 +61,13 @@ class QualityControl:
             self._note(_once(stretches))
         return len(entries) == ENTRIES
 
+    def finish(self) -> None:
+        """Write down how far it has come."""
+        if self._position > self._noted:
+            self._note(())
+
     def _note(self, stretches: Sequence[Stretch]) -> None:
+        self.marked += sum(stretch.position is None for stretch in stretches)
         services.flag_doubtful(stretches=stretches, passed=self._noted, to=self._position, now=clock.now())
         self._noted, self._noted_at = self._position, time.monotonic()
 

@@ -129,7 +129,7 @@ def _usual(code: str, unit: str) -> Plan | None:
     by = _factor(code, written, SPELLINGS.get(unit, unit))
     if by is None:
         return Plan(channels=plan.channels)
-    scaled = {
+    scaled: dict[str, Any] = {
         name: None if (value := getattr(plan.checks, name)) is None else value * by
         for name in ("minimum", "maximum", "spike", "rate", "resting")
     }

@@ -63,7 +63,7 @@ class Watcher:
 
     def test(self, row: Row, plans: Plans) -> Iterable[Stretch]:
         """Test a reading; return the stretches that it begins or makes longer."""
-        touched = []
+        touched: list[Stretch] = []
         if HUMIDITY in row.values:
             self.humidity[row.asset] = (row.time, row.values[HUMIDITY])
         for code, value in row.values.items():

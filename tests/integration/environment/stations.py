@@ -11,7 +11,7 @@ import numpy as np
 from techtrack.accounts.domain.access import internal
 from techtrack.assets.models import Sensor
 from techtrack.core.clock import to_micros
-from techtrack.demo.recordings import DATA
+from techtrack.demo.recordings import DATA, low_cost_unit
 from techtrack.environment.jobs import QualityControl
 from techtrack.environment.models import AirSettings
 from techtrack.integrations.services.imports import ImportPlan, Layout, import_file
@@ -81,3 +81,10 @@ def pass_all(control: QualityControl) -> None:
     """Let quality control test everything that has come."""
     while control.work():
         pass
+
+
+def import_low_cost(sensor: Sensor) -> None:
+    """Load the recording of the low-cost unit: at its own clock, a value a minute."""
+    recording = low_cost_unit()
+    batch = Batch(np.full(len(recording.times), sensor.pk, np.int64), recording.times, recording.columns)
+    telemetry.ingest(batch=batch, by=internal(), now=factories.NOW, origin=Origin.IMPORT)
