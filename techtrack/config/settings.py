@@ -204,10 +204,8 @@ def _database() -> dict[str, Any]:
     if not found["ENGINE"].endswith("postgresql"):
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
-    # every thread that may ask at once, and opens no more than are wanted: those of pages and API; and beside them of
-    # the fast door 4 and the writer, of firmwares' doors 4, of quick reads 4, the hub, 14 loops, 8 senders of messages
-    # (of up to 48, which hold none while they wait for a gateway, and wait their turn to write), and those in which
-    # asyncio looks up what sockets ask for (CPUs + 4). What a server allows (max_connections) is for all processes.
+    # every thread: of pages and API, the fast door 4 and the writer, firmwares' doors 4, quick reads 4, hub, 17 loops,
+    # 8 senders (of up to 48, which hold none while they wait), and asyncio's look-ups of what sockets want (CPUs + 4).
     most = WEB_CONCURRENCY + 36 + min(32, (os.cpu_count() or 1) + 4)
     # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
     # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.

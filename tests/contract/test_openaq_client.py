@@ -115,7 +115,7 @@ class TestPackage:
 
     def test_reads_measurements_hours_and_days(self, client, roof):
         (sensor,) = client.locations.sensors(roof["id"]).results
-        assert client.sensors.get(sensor.id).results[0].latest["value"] == 8.0
+        assert client.sensors.get(sensor.id).results[0].latest.value == 8.0
         raw = client.measurements.list(sensor.id, "measurements")
         assert [one.value for one in raw.results] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
         assert raw.meta.found == 8

@@ -12,6 +12,7 @@ from techtrack.telemetry.domain.items import parse_time
 VALUES = "sensordatavalues"
 CHIPS = {"esp8266id": "esp8266-", "esp32id": "esp32-"}
 MOST_VALUES = 200
+LATEST = 4_102_444_800_000_000  # 2100, in µs
 # The parts of a unit whose names the firmware writes in front, where it sends everything in one body.
 PARTS = (
     *("SDS", "PMS", "HPM", "NPM", "IPS", "SPS30", "PPD", "BMP280", "BME280", "BMP", "BME", "HTU21D"),
@@ -100,9 +101,12 @@ def _time(raw: Any) -> int | None:
     if raw is None:
         return None
     try:
-        return parse_time(raw)
+        found = parse_time(raw)
     except (TypeError, ValueError, OverflowError):
         raise _bad("/timestamp", "a time with its offset is expected, such as 2026-11-21T10:00:00Z") from None
+    if not 0 <= found < LATEST:
+        raise _bad("/timestamp", "a time of this century is expected")
+    return found
 
 
 def _bad(pointer: str, detail: str) -> BadBody:

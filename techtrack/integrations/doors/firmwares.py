@@ -28,6 +28,7 @@ from techtrack.integrations.services import Bound, Caller, Prepared, Refused
 
 # The unit's own fault, which somebody has to mend; all else it may send again.
 MENDABLE = (Invalid, Forbidden, NotFound, RequestDataTooBig)
+COMMUNITY_FIELDS = frozenset({sensor_community.VALUES, "timestamp"})
 # What each unit may push, and what is recorded of each address: counted in this process.
 budgets = Budgets()
 
@@ -175,9 +176,9 @@ def _taken_by_community(prepared: Prepared) -> Mapping[str, Any]:
 
 
 def _refused_by_community(_status: int, detail: str, faults: Sequence[Fault]) -> Mapping[str, Any]:
-    field = faults[0].pointer.split("/")[1:2] if faults else []
-    # Its reference server names the field of the body, or else "detail".
-    return {field[0]: [fault.detail for fault in faults]} if field and field[0] else {"detail": detail}
+    field = faults[0].pointer.partition("/")[2].partition("/")[0] if faults else ""
+    # Its reference server names the field of the body that is wrong, or else says what is.
+    return {field: [fault.detail for fault in faults]} if field in COMMUNITY_FIELDS else {"detail": detail}
 
 
 def _taken_by_airgradient(prepared: Prepared) -> Mapping[str, Any]:
