@@ -1,0 +1,272 @@
+"""Readings tested as they arrive: marks by code, what they leave out, and what people say over them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from techtrack.accounts.domain.access import internal
+from techtrack.accounts.queries import access_of
+from techtrack.alerts.judge import Judge
+from techtrack.alerts.models import Alert
+from techtrack.core.clock import from_micros, to_micros
+from techtrack.core.errors import Conflict
+from techtrack.environment import jobs, services
+from techtrack.environment.jobs import QualityControl
+from techtrack.environment.screening import Screen
+from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry import services as telemetry_services
+from techtrack.telemetry.domain.quality import Quality
+from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
+from techtrack.telemetry.models import LogConsumer, QualityMark
+from techtrack.telemetry.services import Saying, mark_quality
+from techtrack.telemetry.store import compaction
+from tests import factories
+from tests.factories import NOW
+from tests.integration.environment.stations import HOUR, make_station, pass_all, send, settle
+
+
+def flags(sensor):
+    """(parameter, flag, first and last hour before NOW) of the marks of a sensor."""
+    rows = QualityMark.objects.filter(asset_id=sensor.pk).exclude(flag="").order_by("start_at", "code")
+    return [(row.code, row.flag, _ago(row.start_at), _ago(row.end_at - 1)) for row in rows]
+
+
+def _ago(micros):
+    return (NOW - from_micros(micros)) // HOUR
+
+
+def mean(sensor, code, *, hours=48):
+    """The mean of a parameter, as every reader of statistics gets it."""
+    end = to_micros(NOW) + 1
+    found = telemetry.means([sensor.pk], codes=(code,), edges=np.array([end - hours * 3_600_000_000, end]))
+    return round(float(found[sensor.pk, code][1][0]), 6)
+
+
+@pytest.fixture
+def sensor(plant):
+    return make_station(site=plant)
+
+
+class TestWhatArrives:
+    def test_is_marked_by_code_and_left_out_of_means(self, control, sensor):
+        send(sensor, last=NOW, pm2_5=[10, 12, -999, 10, 5000, 12])
+        assert mean(sensor, "pm2_5") > 500
+        pass_all(control)
+        assert flags(sensor) == [("pm2_5", "sentinel", 3, 3), ("pm2_5", "range", 1, 1)]
+        assert mean(sensor, "pm2_5") == 11.0
+
+    def test_is_left_out_of_what_is_folded_too(self, control, sensor):
+        send(sensor, last=NOW, pm2_5=[10, 12, -999, 10, 5000, 12])
+        while compaction.compact(NOW, force=True) is not None:
+            pass
+        pass_all(control)
+        assert mean(sensor, "pm2_5") == 11.0
+        while compaction.compact(NOW, force=True) is not None:
+            pass
+        assert mean(sensor, "pm2_5") == 11.0
+
+    def test_is_not_changed(self, control, sensor):
+        send(sensor, last=NOW, pm2_5=[-999.0])
+        pass_all(control)
+        assert telemetry.reading(asset_id=sensor.pk, time=to_micros(NOW)).values == {"pm2_5": -999.0}
+
+    @pytest.mark.parametrize("origin", [Origin.LIVE, Origin.REPLAY, Origin.IMPORT])
+    def test_is_tested_wherever_it_comes_from(self, control, sensor, origin):
+        send(sensor, last=NOW, pm2_5=[-999.0], origin=origin)
+        pass_all(control)
+        assert len(flags(sensor)) == 1
+
+    def test_makes_one_mark_that_grows(self, control, sensor):
+        for hour in range(5):
+            send(sensor, last=NOW - (4 - hour) * HOUR, pm2_5=[5000.0])
+            pass_all(control)
+        assert flags(sensor) == [("pm2_5", "range", 4, 0)]
+        assert "pm2_5" not in {code for _, code in telemetry.means([sensor.pk], codes=(), edges=np.array([0, 2**62]))}
+
+    def test_is_stuck_also_for_a_process_that_has_just_begun(self, control, sensor):
+        send(sensor, last=NOW - HOUR, pm2_5=[7.0] * 24)
+        pass_all(control)
+        assert flags(sensor) == []
+        send(sensor, last=NOW, pm2_5=[7.0])
+        pass_all(QualityControl())
+        assert flags(sensor) == [("pm2_5", "stuck", 24, 0)]
+
+    def test_of_machines_is_nobodys_air(self, control, plant):
+        furnace = factories.make_equipment(site=plant)
+        oven = factories.make_sensor(site=plant)
+        for asset in (furnace, oven):
+            send(asset, last=NOW, temperature=[900.0])
+        send(furnace, last=NOW, pm2_5=[-999.0])
+        pass_all(control)
+        assert not QualityMark.objects.exists()
+
+    def test_of_a_sensor_that_measures_air_from_now_on_is_tested_from_now_on(self, control, plant):
+        young = make_station(site=plant)
+        send(young, last=NOW - 2 * HOUR, temperature=[900.0])
+        pass_all(control)
+        assert flags(young) == []
+        send(young, last=NOW - HOUR, pm2_5=[12.0])
+        send(young, last=NOW, temperature=[900.0])
+        pass_all(control)
+        assert flags(young) == [("temperature", "range", 0, 0)]
+
+    def test_is_tested_by_the_settings_of_its_sensor(self, control, sensor):
+        settle(sensor, checks={"pm2_5": {"maximum": 50, "keep": ["range"]}})
+        send(sensor, last=NOW, pm2_5=[10, 60])
+        pass_all(control)
+        assert flags(sensor) == [("pm2_5", "range", 0, 0)]
+        # Flagged, and yet used.
+        assert mean(sensor, "pm2_5") == 35.0
+
+    def test_follows_settings_that_change(self, control, sensor, erik):
+        send(sensor, last=NOW - HOUR, pm2_5=[60.0])
+        pass_all(control)
+        data = {"sensor": sensor, "checks": {"pm2_5": {"maximum": 50}}}
+        services.create_settings(by=access_of(erik), data=data, now=NOW)
+        send(sensor, last=NOW, pm2_5=[60.0])
+        pass_all(control)
+        assert flags(sensor) == [("pm2_5", "range", 0, 0)]
+
+
+class TestAnOfficer:
+    def say(self, sensor, by, quality, start, end):
+        said = Saying("pm2_5", (to_micros(start), to_micros(end)), quality, "smoke of a real fire")
+        return mark_quality(asset=sensor, said=said, by=access_of(by), now=NOW)
+
+    def test_restores_what_a_test_doubts_and_takes_out_what_it_does_not(self, control, sensor, erik):
+        send(sensor, last=NOW, pm2_5=[10, 5000, 30])
+        pass_all(control)
+        self.say(sensor, erik, Quality.GOOD, NOW - HOUR, NOW)
+        self.say(sensor, erik, Quality.BAD, NOW, NOW + HOUR)
+        assert mean(sensor, "pm2_5") == 2505.0
+
+    def test_has_the_last_word_whenever_it_was_said(self, control, sensor, erik):
+        self.say(sensor, erik, Quality.GOOD, NOW - HOUR, NOW + HOUR)
+        send(sensor, last=NOW, pm2_5=[10, 5000])
+        pass_all(control)
+        assert flags(sensor) == [("pm2_5", "range", 0, 0)]
+        assert mean(sensor, "pm2_5") == 2505.0
+
+    def test_is_recorded(self, sensor, erik, adam, api):
+        self.say(sensor, erik, Quality.BAD, NOW - HOUR, NOW)
+        found = api(adam).get("/api/audit/?object_type=quality-mark").json()["results"]
+        assert [(one["action"], one["after"]["reason"]) for one in found] == [
+            ("quality-mark.created", "smoke of a real fire")
+        ]
+
+
+class TestTwoProcesses:
+    def test_mark_each_reading_once(self, control, sensor):
+        send(sensor, last=NOW - HOUR, pm2_5=[-999.0])
+        pass_all(control)
+        other = QualityControl()
+        other.work()
+        send(sensor, last=NOW, pm2_5=[5000.0])
+        pass_all(control)
+        pass_all(other)
+        assert flags(sensor) == [("pm2_5", "sentinel", 1, 1), ("pm2_5", "range", 0, 0)]
+
+    def test_undo_what_the_slower_one_has_marked(self, control, sensor, monkeypatch):
+        send(sensor, last=NOW, pm2_5=[-999.0])
+        control.work()
+        assert len(flags(sensor)) == 1
+        position = LogConsumer.objects.get(name="quality").position
+        with pytest.raises(Conflict):
+            services.flag_doubtful(stretches=[], passed=position - 1, to=position, now=NOW)
+
+    def test_go_on_where_a_process_ended(self, control, sensor):
+        send(sensor, last=NOW, pm2_5=[10.0])
+        control.work()
+        control.finish()
+        assert LogConsumer.objects.get(name="quality").position == telemetry.head()
+
+
+class TestNeighbours:
+    @pytest.fixture
+    def row(self, plant):
+        return [make_station(f"Row {n}", site=plant, latitude=50 + n / 100, longitude=8.0) for n in range(5)]
+
+    def test_are_compared_once_an_hour(self, db, row, monkeypatch):
+        now = NOW.replace(minute=15)
+        monkeypatch.setattr(jobs.clock, "now", lambda: now)
+        for number, sensor in enumerate(row):
+            values = [95.0 if number == 2 else 10.0 + number] * 2
+            send(sensor, last=NOW - timedelta(minutes=30), pm2_5=values)
+        assert jobs.compare_neighbours() is False
+        (mark,) = QualityMark.objects.all()
+        assert (mark.asset_id, mark.code, mark.flag) == (row[2].pk, "pm2_5", "neighbours")
+        assert (from_micros(mark.start_at), from_micros(mark.end_at)) == (NOW - HOUR, NOW)
+        jobs.compare_neighbours()
+        assert QualityMark.objects.count() == 1
+
+    def test_are_compared_by_one_process(self, db):
+        assert services.compared_up_to(hour=100) == 100
+        ends = from_micros(101 * 3_600_000_000)
+        services.flag_unlike(found=[], ends=ends, passed=100, now=NOW)
+        with pytest.raises(services.AlreadyCompared):
+            services.flag_unlike(found=[], ends=ends, passed=100, now=NOW)
+
+
+class TestScreen:
+    """What the judge is shown of the log."""
+
+    def seen(self, sensor, code="pm2_5"):
+        entries = Screen().sound(telemetry.log(after=0, limit=100))
+        found = []
+        for entry in entries:
+            if entry.kind is Kind.READINGS:
+                rows = (row for row in entry.batch.rows() if row.asset == sensor.pk)
+                found += [row.values.get(code) for row in rows]
+        return found
+
+    def test_leaves_out_what_is_no_measurement(self, sensor):
+        send(sensor, last=NOW, pm2_5=[10, -999, 5000, 12], pm10=[20, 20, 20, 20])
+        assert self.seen(sensor) == [10, None, None, 12]
+        assert self.seen(sensor, "pm10") == [20, 20, 20, 20]
+
+    def test_leaves_out_what_is_marked_by_then(self, sensor, erik):
+        send(sensor, last=NOW, pm2_5=[10, 11, 12])
+        said = Saying(None, (to_micros(NOW - HOUR), to_micros(NOW)), Quality.BAD, "calibration")
+        mark_quality(asset=sensor, said=said, by=access_of(erik), now=NOW)
+        assert self.seen(sensor) == [10, None, 12]
+
+    def test_leaves_out_channels_that_disagree(self, sensor):
+        send(sensor, last=NOW, pm2_5=[20, 21], pm2_5_a=[20, 10], pm2_5_b=[21, 40])
+        assert self.seen(sensor) == [20, None]
+        assert self.seen(sensor, "pm2_5_a") == [20, None]
+
+    def test_keeps_what_the_settings_say_is_used(self, sensor):
+        settle(sensor, checks={"pm2_5": {"keep": ["range", "sentinel"]}})
+        send(sensor, last=NOW, pm2_5=[-999, 5000])
+        assert self.seen(sensor) == [-999, 5000]
+
+    def test_leaves_machines_alone(self, plant):
+        robot = factories.make_equipment(site=plant)
+        factories.make_reading(robot, at=NOW, temperature=-999.0)
+        assert self.seen(robot, "temperature") == [-999.0]
+
+    def test_lets_no_rule_see_a_sentinel(self, plant, sensor):
+        """The judge raises an alert for what is measured, and none for what is not."""
+        factories.make_rule(parameter="pm2_5", conditions=[{"kind": "above", "limit": 50.0, "severity": "high"}])
+        judge = Judge(Screen().sound)
+        judge.work()
+        send(sensor, last=NOW - HOUR, pm2_5=[65535.0])
+        while judge.work():
+            pass
+        assert not Alert.objects.exists()
+        send(sensor, last=NOW, pm2_5=[60.0])
+        while judge.work():
+            pass
+        assert Alert.objects.get().value == 60.0
+
+
+def test_a_value_that_is_entered_late_is_marked_by_itself(control, sensor):
+    send(sensor, last=NOW, pm2_5=[10.0, 11.0])
+    pass_all(control)
+    row = Row(sensor.pk, to_micros(NOW) - 1_800_000_000, {"pm2_5": -999.0})
+    telemetry_services.ingest(batch=Batch.of([row]), by=internal(), now=NOW, origin=Origin.LIVE)
+    pass_all(control)
+    assert flags(sensor) == [("pm2_5", "sentinel", 0, 0)]
