@@ -126,7 +126,7 @@ class TestPackage:
         for data, rollup in (("days", None), ("hours", "daily"), ("measurements", "daily"), ("days", "monthly")):
             (day,) = client.measurements.list(sensor.id, data, rollup).results
             assert day.value == pytest.approx(32 / 7)
-        (day,) = client.measurements.list(sensor.id, "days", date_from="2026-03-01", date_to="2026-03-01").results
+        (day,) = client.measurements.list(sensor.id, "days", date_from="2026-03-01", date_to="2026-03-02").results
         assert day.period.label == "1day"
 
     def test_reads_parameters_and_what_is_newest(self, client, roof):

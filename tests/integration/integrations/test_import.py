@@ -183,7 +183,7 @@ class TestRefusal:
 class TestResuming:
     @pytest.fixture(autouse=True)
     def _small_batches(self, monkeypatch):
-        monkeypatch.setattr(services, "BATCH", 10)
+        monkeypatch.setattr(services.imports, "BATCH", 10)
 
     @pytest.mark.parametrize("survived", [1, 2])
     def test_goes_on_behind_the_last_batch(self, tmp_path, robot, olga, now, survived):
@@ -202,7 +202,7 @@ class TestResuming:
         assert ImportRun.objects.get().readings == 25
 
     def test_finds_nothing_of_a_batch_that_was_cut_off(self, tmp_path, robot, olga, now, monkeypatch):
-        path, real = write(tmp_path, numbered(25)), services.telemetry.ingest
+        path, real = write(tmp_path, numbered(25)), services.imports.telemetry.ingest
         batches = []
 
         def crash_in_the_second(**batch):
@@ -211,7 +211,7 @@ class TestResuming:
                 raise Crash
 
         with monkeypatch.context() as patch:
-            patch.setattr(services.telemetry, "ingest", crash_in_the_second)
+            patch.setattr(services.imports.telemetry, "ingest", crash_in_the_second)
             with pytest.raises(Crash):
                 load(path, olga, now)
         assert stored(robot) == list(range(10))

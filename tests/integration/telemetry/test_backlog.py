@@ -107,7 +107,7 @@ class TestBacklog:
 
 class TestAnImport:
     def test_folds_what_is_too_much_and_goes_on(self, small, tmp_path, monkeypatch, olga, robot):
-        monkeypatch.setattr(integrations, "BATCH", 8)
+        monkeypatch.setattr(integrations.imports, "BATCH", 8)
         path = tmp_path / "readings.csv"
         rows = (f"{isoformat(NOW - timedelta(minutes=at))},{at}\n" for at in range(60))
         path.write_text("time,number\n" + "".join(rows), encoding="utf-8")
