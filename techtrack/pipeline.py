@@ -9,11 +9,9 @@ it is opened, and the news to *show* it is numbered for open pages.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 
 from techtrack.accounts import jobs as account_jobs
 from techtrack.accounts.domain.access import Access, Role
@@ -57,6 +55,8 @@ from techtrack.core.auditing import Changed, Denied, SecurityFact
 from techtrack.core.events import after, answer, in_one, together
 from techtrack.core.jobs import Loop, wake
 from techtrack.core.writes import writes
+from techtrack.environment import jobs as environment_jobs
+from techtrack.environment.screening import Screen
 from techtrack.integrations import jobs as integration_jobs
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
@@ -70,6 +70,7 @@ from techtrack.notifications import queries as notification_queries
 from techtrack.notifications import services as notifications
 from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, LetterAsked, NoticesWritten
 from techtrack.notifications.live import shown as delivery_news
+from techtrack.notifications.live.forgetting import forget_person
 from techtrack.notifications.live.frames import DeliveriesShown, DeliveryFrame
 from techtrack.tasks import jobs as task_jobs
 from techtrack.tasks import queries as task_queries
@@ -95,6 +96,8 @@ from techtrack.watch import jobs as watch_jobs
 
 # What they say of a caller may have been remembered.
 CREDENTIALS = frozenset({"user", "api-key"})
+# Which loop looks at what another process hints at.
+HEARD = {"rules": "judge", "hiding": "hider", "previews": "rule lab", "notices": "teller", "deliveries": "sender"}
 
 
 def connect() -> None:
@@ -168,7 +171,9 @@ def _repair() -> None:
 def loops() -> list[Loop]:
     """Make the work that goes on beside requests, in this process or in ``techtrack worker``."""
     return [
-        Loop("judge", Judge().work, every=0.1, rest=0.02),
+        Loop("judge", Judge(Screen().sound).work, every=0.1, rest=0.02),
+        Loop("quality control", environment_jobs.QualityControl().work, every=1.0, rest=0.1),
+        Loop("neighbours", environment_jobs.compare_neighbours, every=60.0),
         Loop("alert timers", alert_jobs.end_due, every=1.0),
         Loop("hider", alert_jobs.Hider().work, every=1.0),
         Loop("rule lab", alert_jobs.preview_next, every=5.0),
@@ -224,7 +229,7 @@ def _let_go() -> None:
     # A person goes: work that others need stays with them.
     together(UserDeleting, lambda fact: notifications.forget_person(user_id=fact.user_id))
     together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
-    together(UserDeleting, _forget_shown)
+    together(UserDeleting, lambda fact: forget_person(fact.user_id))
     together(UserDeleting, lambda fact: audit.forget_person_in_audit(user_id=fact.user_id, now=clock.now()))
 
 
@@ -240,12 +245,9 @@ def _record() -> None:
 def _hear() -> None:
     # What other processes did: hints, which may be lost; all of these also look without one.
     bus.hear("log", hub.wake, wake("judge"))
-    bus.hear("rules", wake("judge"))
-    bus.hear("hiding", wake("hider"))
-    bus.hear("previews", wake("rule lab"))
+    for topic, loop in HEARD.items():
+        bus.hear(topic, wake(loop))
     bus.hear("events", hub.wake)
-    bus.hear("notices", wake("teller"))
-    bus.hear("deliveries", wake("sender"))
     bus.hear("work", wake("planner"), wake("prover"))
     bus.hear("callers", lambda _: writes.tell())
 
@@ -300,28 +302,6 @@ def _tell_refuted(fact: ProofEnded) -> None:
 def _open_task(fact: AlertRaised) -> None:
     if fact.open_task is not None and not fact.hidden:
         tasks.open_for_alert(alert_id=fact.alert_id, wish=fact.open_task, now=clock.now())
-
-
-def _forget_shown(fact: UserDeleting) -> None:
-    """Take the name of a person who goes out of what open pages may still ask for; and what went to that person."""
-    live.rewrite(
-        rows=Q(payload__alert__acknowledged_by=fact.user_id) | Q(payload__alert__assignee=fact.user_id),
-        change=partial(_nameless, fact.user_id),
-    )
-    own = [f"users/{fact.user_id}/{what}" for what in ("tasks", "deliveries")]
-    live.rewrite(rows=Q(topics__in=own), change=lambda payload: {"type": payload["type"]})
-    live.rewrite(
-        rows=Q(payload__delivery__person=fact.user_id),
-        change=lambda payload: payload | {"delivery": payload["delivery"] | {"error": "", "subject": ""}},
-    )
-
-
-def _nameless(person: int, payload: dict[str, Any]) -> dict[str, Any]:
-    alert = dict(payload["alert"])
-    for role in ("acknowledged_by", "assignee"):
-        if alert.get(role) == person:
-            alert |= {role: None, f"{role}_name": None}
-    return payload | {"alert": alert}
 
 
 def _shows(make: Callable[[Any], list[tuple[list[str], dict[str, Any]]]]) -> Callable[[Any], None]:

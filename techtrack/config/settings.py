@@ -104,9 +104,11 @@ APPS = [
     "assets",
     "telemetry",
     "alerts",
+    "environment",
     "notifications",
     "tasks",
     "integrations",
+    "reports",
     "watch",
     "web",
 ]
@@ -314,6 +316,7 @@ SPECTACULAR_SETTINGS = {
         "SeverityEnum": "techtrack.alerts.domain.condition.SEVERITIES",
         "AlertStateEnum": "techtrack.alerts.models.STATES",
         "TaskStateEnum": "techtrack.tasks.models.State",
+        "ReportStateEnum": "techtrack.reports.models.State",
     },
 }
 
@@ -336,8 +339,7 @@ EMBEDDED_WORKERS = env.flag("TECHTRACK_EMBEDDED_WORKERS", default=True)
 WATCH_SECONDS = env.number("TECHTRACK_WATCH_SECONDS", 15, kind=float)
 if not 0 <= WATCH_SECONDS <= 60:  # noqa: PLR2004 - who looks less often would be taken for hanging
     raise BadSetting(f"TECHTRACK_WATCH_SECONDS={WATCH_SECONDS:g} is not between 0 and 60.")
-# MiB of disk that must stay free.
-LEAST_DISK = env.number("TECHTRACK_LEAST_DISK", 1024)
+LEAST_DISK = env.number("TECHTRACK_LEAST_DISK", 1024)  # MiB that must stay free
 # Pinged every minute while all is well, by those who judge and send: who answers there raises the alarm when it ends.
 DEADMAN_URL = env.text("TECHTRACK_DEADMAN_URL")
 try:

@@ -20,7 +20,7 @@ from techtrack.config.root import RootView
 from techtrack.config.schema import SchemaView
 
 # Tasks before alerts, which catch all that there might be below an alert.
-API = ["accounts", "assets", "telemetry", "tasks", "alerts", "notifications", "integrations"]
+API = ["accounts", "assets", "telemetry", "environment", "tasks", "alerts", "notifications", "integrations", "reports"]
 # The rooms in which the API's document is read. They describe themselves to nobody: there is no page that says it.
 ROOM: dict[str, Any] = {"url_name": "schema", "http_method_names": ["get", "head"]}
 

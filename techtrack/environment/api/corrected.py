@@ -45,7 +45,7 @@ _CORRECTION: dict[str, Any] = {
     "parameters": drf.ListField(child=drf.CharField()),
 }
 _CORRECTIONS = inline_serializer(
-    "Corrections", {"results": drf.ListField(child=inline_serializer("Correction", _CORRECTION))}
+    "AirCorrections", {"results": drf.ListField(child=inline_serializer("AirCorrection", _CORRECTION))}
 )
 
 

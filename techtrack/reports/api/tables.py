@@ -76,7 +76,7 @@ class ExceedancesView(TableView):
     @extend_schema(
         operation_id="reports_exceedances",
         parameters=[SITE, PERIOD, STANDARD, forms.described(forms.CSV, forms.XLSX, forms.HTML)],
-        responses={(200, "application/json"): inline_serializer("ExceedancesReport", _HEAD), **_FILES},
+        responses={(200, "application/json"): inline_serializer("ExceedancesReport", dict(_HEAD)), **_FILES},
         tags=["reports"],
     )
     def get(self, request: Request) -> Response | HttpResponse:
@@ -91,7 +91,7 @@ class DataCaptureView(TableView):
     @extend_schema(
         operation_id="reports_data_capture",
         parameters=[SITE, PERIOD, STANDARD, forms.described(forms.CSV, forms.XLSX, forms.HTML)],
-        responses={(200, "application/json"): inline_serializer("DataCaptureReport", _HEAD), **_FILES},
+        responses={(200, "application/json"): inline_serializer("DataCaptureReport", dict(_HEAD)), **_FILES},
         tags=["reports"],
     )
     def get(self, request: Request) -> Response | HttpResponse:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from techtrack.airquality.quality import HOUR, Flag
+from techtrack.assets.domain.units import sign
 from techtrack.core.errors import Invalid
 from techtrack.environment.domain.checks import USUAL, check_own, plan_of
 
@@ -54,6 +58,23 @@ class TestPlanOf:
 
     def test_leaves_a_test_out_that_is_null(self):
         assert plan("pm2_5", "ug/m3", {"stuck": None}).checks.stuck is None
+
+
+ROW = re.compile(r"^\| `(\w+)` \| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "air-quality.md"
+
+
+def test_the_page_has_the_usual_limits():
+    shown = {code: (*map(number, numbers[:4]), numbers[4]) for code, *numbers in ROW.findall(PAGE.read_text())}
+    usual = {
+        code: (one.checks.minimum, one.checks.maximum, one.checks.spike, one.checks.resting, sign(unit))
+        for code, (unit, one) in USUAL.items()
+    }
+    assert shown == usual
+
+
+def number(text):
+    return None if text == "\N{EN DASH}" else float(text)
 
 
 class TestCheckOwn:
