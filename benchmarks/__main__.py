@@ -12,6 +12,7 @@ from benchmarks import report
 from benchmarks.bench import SQLITE, Bench
 from benchmarks.figures import Result, as_text
 from benchmarks.lines import (
+    air,
     cache,
     calendars,
     dropped,
@@ -48,6 +49,7 @@ LINES: dict[str, Callable[[Bench], Result]] = {
     "small": small.small,
     "work": work.work,
     "plans": plans.plans,
+    "air": air.air,
 }
 # What a look in under three minutes is made of.
 QUICK_LINES = ("ingest", "single", "queries", "alerts")

@@ -21,6 +21,8 @@ from techtrack.telemetry.queries import Subject
 HOUR = 3_600_000_000
 QUARTERS = 4
 HUMIDITY = "humidity"
+# What each asset has ever measured.
+Measured = Mapping[int, Sequence[str]]
 
 _NOTHING = Declared()
 
@@ -52,13 +54,15 @@ class Air:
     raw: dict[str, Hours] = field(default_factory=dict)
 
 
-def air_of(subjects: Sequence[Subject], *, codes: Sequence[str], stretch: Stretch) -> dict[int, Air]:
-    """Return the air of sensors by id: of ``codes``, those that each has ever measured.
+def air_of(
+    subjects: Sequence[Subject], *, codes: Sequence[str], stretch: Stretch, measured: Measured | None = None
+) -> dict[int, Air]:
+    """Return the air of sensors by id: of ``codes``, those that each has ever ``measured`` (asked for where not given).
 
     An hour with less than three quarters of the values that the sensor's interval promises is not known.
     """
     ids = [subject.id for subject in subjects]
-    declared, measured = declared_for(ids), _measured(ids, codes)
+    declared, measured = declared_for(ids), measured_by(ids, codes) if measured is None else measured
     wanted = [*codes, HUMIDITY] if any(one.corrections for one in declared.values()) else codes
     found = telemetry.means(ids, codes=wanted, edges=stretch.edges()) if measured else {}
     units = telemetry.units((subject, code) for subject in subjects for code in measured.get(subject.id, ()))
@@ -123,7 +127,7 @@ def declared_for(ids: Iterable[int]) -> dict[int, Declared]:
     return {sensor: declared_of(temperature, pressure, chosen) for sensor, temperature, pressure, chosen in columns}
 
 
-def _measured(ids: Sequence[int], codes: Sequence[str]) -> dict[int, list[str]]:
+def measured_by(ids: Sequence[int], codes: Sequence[str]) -> Measured:
     """Name what each sensor has ever measured, in the order of ``codes``."""
     newest = telemetry.latest(ids)
     return {asset: [code for code in codes if code in values] for asset, values in newest.items()}

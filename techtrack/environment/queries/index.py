@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from techtrack.airquality.periods import QuarterHour
 from techtrack.airquality.standard import History, Standard, Verdict, chosen_method
 from techtrack.airquality.tables import NONE
 from techtrack.core.errors import Invalid
-from techtrack.environment.queries.air import Stretch, air_of
+from techtrack.environment.queries.air import Stretch, air_of, measured_by
 from techtrack.telemetry.queries import Subject
 
 # How far back a moment's index looks. Only zero ozone is told by a fortnight: the NowCast believes in it, or does not.
@@ -39,8 +39,11 @@ def index_now(subjects: Sequence[Subject], *, standard: Standard, method: str | 
         Invalid: the standard has no such method.
     """
     chosen_method(method, standard.methods)
-    stretch = Stretch.until(at, length=LOOKED_AT, quarters=quarters_of(standard))
-    air = {asset: one.hours for asset, one in air_of(subjects, codes=standard.parameters, stretch=stretch).items()}
+    measured = measured_by([subject.id for subject in subjects], standard.parameters)
+    length = _looked_at(standard, {code for codes in measured.values() for code in codes}, method, at)
+    stretch = Stretch.until(at, length=length, quarters=quarters_of(standard))
+    found_air = air_of(subjects, codes=standard.parameters, stretch=stretch, measured=measured)
+    air = {asset: one.hours for asset, one in found_air.items()}
     zero = [subject for subject in subjects if _is_zero(air[subject.id].get("o3"))]
     if zero:
         fortnight = air_of(zero, codes=("o3",), stretch=Stretch.until(at, length=FORTNIGHT))
@@ -82,6 +85,15 @@ def quarters_of(standard: Standard) -> tuple[str, ...]:
         return ()
     scales = [scale for edition in standard.editions for some in edition.scales.values() for scale in some]
     return tuple({scale.parameter: None for scale in scales if isinstance(scale.period, QuarterHour)})
+
+
+def _looked_at(standard: Standard, codes: Collection[str], method: str | None, at: datetime) -> int:
+    """Return how many hours must be read of these parameters: those of two dozen sensors are read value by value."""
+    if not isinstance(standard, Indexed):
+        return LOOKED_AT
+    scales = standard.edition(at).scales[chosen_method(method, standard.methods)]
+    longest = max((scale.period.hours for scale in scales if scale.parameter in codes), default=1)
+    return min(longest, LOOKED_AT)
 
 
 def _is_zero(hours: Hours | None) -> bool:

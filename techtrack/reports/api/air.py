@@ -145,6 +145,8 @@ class AirReportViewSet(ResourceViewSet):
     @keyed
     def sign(self, request: Request, **_: Any) -> Response:
         """Sign what was read: from then on it never changes."""
+        # Before anything is looked up: to a key it does not matter which report it is.
+        services.require_person(by=self.request.auth)
         form = SignatureSerializer(data=request.data)
         refuse_unknown_fields(request.data, form)
         form.is_valid(raise_exception=True)

@@ -7,6 +7,7 @@ from techtrack.reports.services.air import (
     delete_report,
     draw_up,
     refresh_report,
+    require_person,
     sign_report,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "delete_report",
     "draw_up",
     "refresh_report",
+    "require_person",
     "sign_report",
 ]

@@ -96,9 +96,8 @@ def sign_report(*, report: AirReport, read: str, by: Access, now: datetime) -> A
         OtherContent: it says something else by now, or was changed past the platform.
         NotComplete: its period was not over.
     """
+    require_person(by=by)
     by.require(Role.ENGINEER, report.site_id)
-    if by.scope is not None or not by.user_id:
-        raise Forbidden("a report is signed by a person")
     _hold_preliminary(report)
     report.refresh_from_db()
     if report.checksum != read or checksum(report.content) != read:
@@ -114,6 +113,16 @@ def sign_report(*, report: AirReport, read: str, by: Access, now: datetime) -> A
         signed_by_id=person.pk,
         signer=person.get_full_name() or person.username,
     )
+
+
+def require_person(*, by: Access) -> None:
+    """Pass a person.
+
+    Raises:
+        Forbidden: a key is none, whosever it is.
+    """
+    if by.scope is not None or not by.user_id:
+        raise Forbidden("a report is signed by a person")
 
 
 @transaction.atomic

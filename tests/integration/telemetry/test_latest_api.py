@@ -38,7 +38,7 @@ class TestLatest:
                 "speed": {"timestamp": "2026-11-21T10:00:00Z", "value": 5.0, "unit": "rpm"},
                 "temperature": {"timestamp": "2026-11-21T10:00:01Z", "value": 71.0, "unit": ""},
             },
-            station.pk: {"pm2_5": {"timestamp": "2026-11-21T10:00:00Z", "value": 12.0, "unit": ""}},
+            station.pk: {"pm2_5": {"timestamp": "2026-11-21T10:00:00Z", "value": 12.0, "unit": "ug/m3"}},
         }
 
     @pytest.mark.parametrize(
