@@ -30,6 +30,10 @@ class CompactingStore(DatabaseStore):
     def mark(self, mark, *, now):
         return self._folded(super().mark(mark, now=now))
 
+    def extend(self, mark, position, *, now):
+        super().extend(mark, position, now=now)
+        self._folded(position)
+
     def forget(self, asset, *, now):
         return self._folded(super().forget(asset, now=now))
 
@@ -61,6 +65,10 @@ def take_out(store, asset, time):
 
 def say(store, quality, start, end, *, asset=1, code=None):
     return store.mark(Mark(asset, code, start, end, quality), now=NOW)
+
+
+def doubt(store, quality, start, end, *, flag):
+    return store.mark(Mark(1, "speed", start, end, quality, flag), now=NOW)
 
 
 def rows_of(store, span=(-(10**15), 10**15)):
@@ -210,6 +218,34 @@ class TestMarking:
         found = store.readings([1])[1]
         assert found.quality("speed").tolist() == [3, 0, 1, 1, 3]
         assert found.quality("temperature").tolist() == [3, 3, 1, 1, 3]
+
+    def test_lets_a_person_say_it_before_tests_and_the_gravest_of_those(self, store):
+        put(store, *((1, at, {"speed": float(at)}) for at in range(6)))
+        say(store, Quality.GOOD, 1, 2)
+        doubt(store, Quality.BAD, 0, 4, flag="range")
+        doubt(store, Quality.SUSPECT, 3, 5, flag="rate")
+        assert store.readings([1])[1].quality("speed").tolist() == [2, 0, 2, 2, 1, 0]
+        assert statistics(store, 0, HOUR)["total"].tolist() == [1.0 + 4.0 + 5.0]
+        say(store, Quality.GOOD, 2, 3)
+        assert statistics(store, 0, HOUR)["total"].tolist() == [1.0 + 2.0 + 4.0 + 5.0]
+
+    def test_lets_the_mark_of_a_test_grow_and_never_shrink(self, store):
+        put(store, *((1, at, {"speed": float(at)}) for at in range(6)))
+        position = doubt(store, Quality.BAD, 0, 2, flag="stuck")
+        said = say(store, Quality.GOOD, 3, 4)
+        for end in (5, 4):
+            store.extend(Mark(1, "speed", 2, end, Quality.BAD, "stuck"), position, now=NOW)
+        assert store.readings([1])[1].quality("speed").tolist() == [2, 2, 2, 0, 2, 0]
+        assert statistics(store, 0, HOUR)["total"].tolist() == [3.0 + 5.0]
+        # What a person said is no test's to change.
+        store.extend(Mark(1, "speed", 4, 6, Quality.BAD, "stuck"), said, now=NOW)
+        assert store.readings([1])[1].quality("speed").tolist() == [2, 2, 2, 0, 2, 0]
+
+    def test_does_not_bring_back_the_mark_of_an_asset_that_went(self, store):
+        position = doubt(store, Quality.BAD, 0, 2, flag="stuck")
+        store.forget(1, now=NOW)
+        store.extend(Mark(1, "speed", 2, 5, Quality.BAD, "stuck"), position, now=NOW)
+        assert not store.readings([1])
 
     def test_leaves_bad_and_missing_out_of_statistics_and_counts_suspect(self, store):
         put(store, *((1, at, {"speed": float(at)}) for at in range(6)))
