@@ -74,7 +74,7 @@ class PushUnitFilter(FilterSet):
     """Units by their door, id and sensor."""
 
     door = django_filters.ChoiceFilter(choices=Door.choices)
-    unit_id = django_filters.CharFilter()
+    unit_id = django_filters.CharFilter(max_length=100)
     sensor = IdFilter(field_name="sensor_id")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,9 @@ from techtrack.core.errors import Forbidden, Invalid
 from techtrack.integrations.domain.settings import check_settings
 from techtrack.integrations.models import Door, PushUnit
 
-LONGEST_ID = 100
+# As firmwares make them of the numbers of chips.
+UNIT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+PIN = re.compile(r"[A-Za-z0-9-]{0,10}")
 # What lets readings in, and whose.
 DECISIVE = ("door", "unit_id", "pin", "sensor", "anonymous", "allowed_addresses")
 
@@ -71,8 +74,10 @@ def _authorise(by: Access, site_id: int | None, *, anonymous: bool, now: datetim
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     door = fields["door"]
     fields["unit_id"] = normal_id(door, fields["unit_id"])
-    if not (0 < len(fields["unit_id"]) <= LONGEST_ID and fields["unit_id"].isprintable()):
-        raise Invalid(f"1 to {LONGEST_ID} printable characters are expected", pointer="/unit_id")
+    if not UNIT_ID.fullmatch(fields["unit_id"]):
+        raise Invalid("1 to 100 letters, digits, points, colons, dashes, underscores are expected", pointer="/unit_id")
+    if not PIN.fullmatch(fields.get("pin", "")):
+        raise Invalid("up to 10 letters, digits and dashes are expected", pointer="/pin")
     if fields.get("pin") and door != Door.SENSOR_COMMUNITY:
         raise Invalid("only sensor.community's units have pins", pointer="/pin")
     if networks := fields.get("allowed_addresses"):
