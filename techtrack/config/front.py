@@ -28,7 +28,7 @@ GONE = "techtrack.gone"
 WATCHED = frozenset({"/healthz", "/readyz", "/metrics"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Doors that machines knock at all the time, and that change nothing but readings.
-READINGS = ("/api/data", "/api/measurements", "/api/ingest", "/v1/push-sensor-data/", "/sensors/airgradient:")
+READINGS = ("/api/data", "/api/measurements", "/api/ingest", "/v1/push-sensor-data", "/sensors/airgradient:")
 
 
 class TooLarge(Exception):

@@ -15,7 +15,7 @@ from techtrack.core.api.filters import refuse_unknown_parameters
 
 RESOURCES = [
     *("equipment", "sensors", "sites", "asset-types", "parameters", "keys"),
-    *("data", "measurements", "ingest", "history", "latest", "store", "imports"),
+    *("data", "measurements", "ingest", "history", "latest", "store", "imports", "push-units"),
     *("alerts", "rules", "channels", "routes", "deliveries"),
     *("tasks", "categories", "users", "token", "live/ticket", "schema", "asyncapi"),
     *("accounts/register", "accounts/login", "accounts/logout", "accounts/me"),

@@ -15,6 +15,7 @@ ROLLUPS = {
 
 urlpatterns = [
     path("v1/push-sensor-data/", views.CommunityView.as_view()),
+    path("v1/push-sensor-data", views.CommunityView.as_view()),
     path("sensors/airgradient:<str:serial>/measures", views.AirGradientView.as_view()),
     path("sensors/airgradient:<str:serial>/one/config", views.AirGradientSettingsView.as_view()),
     path("v3/locations", openaq.LocationsView.as_view()),

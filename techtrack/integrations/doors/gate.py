@@ -33,7 +33,8 @@ from techtrack.telemetry.ingest.body import Patience, Place, Room, Saturated, re
 from techtrack.telemetry.ingest.threads import Threads
 from techtrack.telemetry.ingest.writer import Writer
 
-COMMUNITY = "/v1/push-sensor-data/"
+# People write it into a form of the unit, and forget the slash.
+COMMUNITY = frozenset({"/v1/push-sensor-data/", "/v1/push-sensor-data"})
 MEASURES = re.compile(r"/sensors/airgradient:([^/]{1,200})/measures")
 ROUTES = {SENSOR_COMMUNITY.door: "v1/push-sensor-data/", AIRGRADIENT.door: "sensors/airgradient:<str:serial>/measures"}
 WORKERS = 4
@@ -126,7 +127,7 @@ class Gate:
 
 
 def _firmware(path: str) -> tuple[Firmware, str] | None:
-    if path == COMMUNITY:
+    if path in COMMUNITY:
         return SENSOR_COMMUNITY, ""
     found = MEASURES.fullmatch(path)
     return (AIRGRADIENT, found[1]) if found else None

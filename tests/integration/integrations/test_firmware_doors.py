@@ -106,6 +106,9 @@ class TestSensorCommunity:
     def test_knows_a_unit_by_each_of_the_names_that_firmwares_have_used(self, header, unit):
         assert push(COMMUNITY, DUST, **{header: "esp8266-3394227"}).status_code == 201
 
+    def test_is_found_without_the_slash_that_people_forget(self, unit):
+        assert push(COMMUNITY.rstrip("/"), DUST, **NODE).status_code == 201
+
     def test_knows_a_unit_by_its_body_where_no_header_names_it(self, unit):
         assert push(COMMUNITY, captured("sensor_community_custom_2017.http")[1]).status_code == 201
 
