@@ -114,6 +114,7 @@ class World:
         )
         delivery = factories.make_delivery(channel, alert=alert, site=plant, state="dead")
         self.spare = spare.pk
+        self.bare = factories.make_sensor(site=plant).pk
         self.ids: dict[str, Any] = {
             "equipment": robot.pk,
             "sensors": station.pk,
@@ -200,7 +201,11 @@ class World:
             return "asset=robot-1&" if "data" in label else "asset=station-1&"
         if label.endswith("/calendar.ics"):
             return "key=known&"
-        if "tasks" in label:
+        if label in {"GET /api/reports/exceedances/", "GET /api/reports/data-capture/"}:
+            return f"site={self.plant.pk}&period=2025&"
+        if label.endswith("/corrected/"):
+            return "correction=epa_2021&"
+        if "tasks" in label or "air-quality" in label:
             return ""
         if "history" in label or label == "GET /api/latest/":
             return "asset=robot-1&parameter=temperature&" if "{id}" not in label else "parameter=temperature&"
@@ -230,7 +235,7 @@ class World:
             "/api/alerts/": {"equipment": self.robot.pk, "title": "Smoke", "severity": "high"},
             "/api/plans/": PLAN | {"equipment": self.robot.pk, "owners": [self.adam.pk]},
             "/api/air-settings/": {
-                "sensor": factories.make_sensor(site=self.plant).pk,
+                "sensor": self.bare,
                 "corrections": {"pm2_5": "epa_2021"},
                 "checks": {"pm2_5": {"maximum": 500, "stuck": "PT6H"}},
             },
