@@ -144,7 +144,7 @@ def unlike_neighbours(values: Floats, neighbours: Floats, *, least: int = 3) -> 
     """Tell which values are unlike those that ``neighbours`` (a row for each value) have about the same time.
 
     Neighbours lie within 10 km and two hours; ``least`` of them must be known. Where their mean is below 50, more than
-    30 from it is too far, otherwise more than two standard deviations are as well. Indoor and plume sensors fail rightly.
+    30 from it is too far, otherwise more than two standard deviations are too. Indoor and plume sensors fail rightly.
     """
     known = ~np.isnan(neighbours)
     count = known.sum(axis=1)

@@ -201,12 +201,13 @@ class World:
             return "asset=robot-1&" if "data" in label else "asset=station-1&"
         if label.endswith("/calendar.ics"):
             return "key=known&"
-        if label in {"GET /api/reports/exceedances/", "GET /api/reports/data-capture/"}:
-            return f"site={self.plant.pk}&period=2025&"
-        if label.endswith("/corrected/"):
-            return "correction=epa_2021&"
-        if "tasks" in label or "air-quality" in label:
-            return ""
+        needed = {
+            "GET /api/reports/exceedances/": f"site={self.plant.pk}&period=2025&",
+            "GET /api/reports/data-capture/": f"site={self.plant.pk}&period=2025&",
+            "GET /api/sensors/{id}/corrected/": "correction=epa_2021&",
+        }
+        if label in needed or "tasks" in label or "air-quality" in label:
+            return needed.get(label, "")
         if "history" in label or label == "GET /api/latest/":
             return "asset=robot-1&parameter=temperature&" if "{id}" not in label else "parameter=temperature&"
         return "parameter=temperature&" if label.endswith("/trend/") else ""
