@@ -187,6 +187,7 @@ def loops() -> list[Loop]:
         Loop("counter", task_jobs.count_use, every=10.0),
         Loop("prover", task_jobs.prove_repairs, every=2.0, rest=0.2),
         Loop("loose files", task_jobs.collect_files, every=3600.0),
+        Loop("forgotten clocks", task_jobs.stop_clocks, every=600.0),
     ]
 
 

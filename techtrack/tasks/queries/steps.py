@@ -12,12 +12,14 @@ from techtrack.tasks.models import MeterAnswer, Task
 
 
 def meters_before(*, asset_id: int | None, keys: Collection[str], task_id: int, now: datetime) -> dict[str, float]:
-    """Return by key what the meters of an asset showed last, as other tasks have it."""
+    """Return by key what the meters of an asset showed last, as other tasks have it; before this one read them."""
     if asset_id is None or not keys:
         return {}
-    rows = MeterAnswer.objects.filter(asset=asset_id, key__in=keys, at__lte=now).exclude(task=task_id)
+    rows = MeterAnswer.objects.filter(asset=asset_id, key__in=keys, at__lte=now)
+    until = dict(rows.filter(task=task_id).values_list("key", "at"))
     # Oldest first, so that the newest of each key stays.
-    return dict(rows.order_by("at", "pk").values_list("key", "value"))
+    others = rows.exclude(task=task_id).order_by("at", "pk").values_list("key", "value", "at")
+    return {key: value for key, value, at in others if at <= until.get(key, now)}
 
 
 def answers_of(task: Task) -> dict[str, Answer]:

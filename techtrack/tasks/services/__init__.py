@@ -42,6 +42,7 @@ from techtrack.tasks.services.labour import (
     delete_time,
     start_clock,
     stop_clock,
+    stop_forgotten,
 )
 from techtrack.tasks.services.links import BadExpiry, TooManyLinks, create_link, require_showing, revoke_link
 from techtrack.tasks.services.numbering import number_changes
@@ -60,7 +61,7 @@ from techtrack.tasks.services.plans import spread as spread_plans
 from techtrack.tasks.services.proofs import NothingToProve, set_proof
 from techtrack.tasks.services.proving import follow_proof
 from techtrack.tasks.services.reminders import arm_reminders, fire_reminder
-from techtrack.tasks.services.steps import TaskFinished, answer_steps
+from techtrack.tasks.services.steps import answer_steps
 from techtrack.tasks.services.tasks import (
     AnotherTaskIsOpen,
     DueBeforeItsStart,
@@ -95,7 +96,6 @@ __all__ = [
     "OtherColumn",
     "TaskBlocked",
     "TaskExists",
-    "TaskFinished",
     "TaskWaits",
     "TooManyFilters",
     "TooManyLinks",
@@ -153,6 +153,7 @@ __all__ = [
     "spread_plans",
     "start_clock",
     "stop_clock",
+    "stop_forgotten",
     "unblock",
     "update_category",
     "update_downtime",

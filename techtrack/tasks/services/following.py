@@ -13,6 +13,7 @@ from techtrack.tasks import queries
 from techtrack.tasks.domain.workflow import UNFINISHED
 from techtrack.tasks.events import TaskChanged
 from techtrack.tasks.models import Departure, Level, Task, TaskOwner, TaskShare
+from techtrack.tasks.services.labour import stop_clock_of
 from techtrack.tasks.services.recording import recorded
 
 
@@ -51,7 +52,9 @@ def forget_person(*, user_id: int, now: datetime) -> None:
     """
     left = queries.left_behind(user_id)
     others = TaskShare.objects.exclude(user=user_id)
-    with recorded(queries.concerning(user_id), by=None, now=now):
+    with events.at_once(), recorded(queries.concerning(user_id), by=None, now=now):
+        # Afterwards nobody knows whose it is.
+        stop_clock_of(user_id=user_id, now=now)
         left.exclude(pk__in=others.values("task")).delete()
         heirs: dict[int, int] = {}
         for share in sorted(others.filter(task__in=left), key=lambda row: (-Level.values.index(row.level), row.pk)):

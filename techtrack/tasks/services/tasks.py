@@ -133,12 +133,11 @@ def _finish(
     """Let follow what follows from a write, note it, and return the task whole."""
     if before is not None or task.state == State.IN_PROGRESS:
         explain(task, columns, now=now)
-    follow_up(task, _NEW & columns.keys() if before is None else _changed(task, before, columns), now=now)
-    made = queries.whole(task.pk)
-    finished = made.state == State.DONE and (before is None or before.fields["state"] != State.DONE)
     # Told together: from the first fact on others wait, and nothing may be written of what may be going.
     with events.at_once():
-        if finished:
+        follow_up(task, _NEW & columns.keys() if before is None else _changed(task, before, columns), now=now)
+        made = queries.whole(task.pk)
+        if made.state == State.DONE and (before is None or before.fields["state"] != State.DONE):
             begin_next(made, by=by, now=now)
         record(before, made, by=by, now=now, event=TaskEdit.Event.CHANGED if before else TaskEdit.Event.CREATED)
     return made

@@ -8,11 +8,13 @@ from django.db import transaction
 
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts import hiding
+from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden, Stale
 from techtrack.core.models import Head
 from techtrack.tasks import queries
 from techtrack.tasks.models import Departure, Task, TaskEdit, TaskLink
 from techtrack.tasks.services.explaining import cause_of, explain
+from techtrack.tasks.services.labour import stop_clocks
 from techtrack.tasks.services.recording import record
 from techtrack.tasks.services.tasks import one_open
 
@@ -45,7 +47,10 @@ def _delete(task: Task, *, by: Access, expected: int, now: datetime) -> None:
     before = queries.snapshot(task)
     task.change(expected=expected, now=now, deleted_at=now, deleted_by_id=by.user_id or None)
     hiding.unsuppress(by=cause_of(task))
-    record(before, queries.whole(task.pk), by=by, now=now, event=TaskEdit.Event.DELETED)
+    with events.at_once():
+        # Nobody could stop them: who may not see a task may not see its clock.
+        stop_clocks(task, now=now)
+        record(before, queries.whole(task.pk), by=by, now=now, event=TaskEdit.Event.DELETED)
 
 
 @transaction.atomic

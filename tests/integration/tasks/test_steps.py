@@ -154,6 +154,14 @@ class TestMeter:
         assert answer(olga, checked, {"hours": {"value": 1200}}).status_code == 200
         assert answer(olga, later, {"hours": {"value": 1300}}).status_code == 200
 
+    def test_can_be_corrected_when_the_next_task_has_read_it(self, olga, checked, later, answer):
+        """What is compared is what it showed before, and not what it shows now."""
+        answer(olga, checked, {"hours": {"value": 120}})
+        answer(olga, later, {"hours": {"value": 1300}})
+        assert answer(olga, checked, {"hours": {"value": 1200}}).status_code == 200
+        assert answer(olga, later, {"hours": {"value": 1100}}).status_code == 400
+        assert answer(olga, later, {"hours": {"value": 1210}}).status_code == 200
+
     def test_that_was_taken_back_was_not_read(self, olga, checked, later, answer):
         answer(olga, checked, {"hours": {"value": 1200}})
         answer(olga, checked, {"hours": None})

@@ -165,6 +165,40 @@ class TestClocks:
         assert failures(found) == {}
         assert Task.objects.get().spent_seconds == 6 * 3600
 
+    def test_that_start_as_the_work_ends_run_for_nobody(self, olga):
+        """Who starts is told that it is over, or is stopped with it."""
+        for _ in range(5):
+            task = make_task(olga)
+
+            def finish(pk=task.pk):
+                return services.update_task(
+                    task=Task.objects.get(pk=pk),
+                    by=access_of(olga),
+                    changes={"state": "done"},
+                    expected=None,
+                    now=clock.now(),
+                )
+
+            def start(pk=task.pk):
+                return services.start_clock(task=Task.objects.get(pk=pk), by=access_of(olga), note="", now=clock.now())
+
+            assert failures(side_by_side(finish, start)).keys() <= {"TaskFinished"}
+            assert not TimeEntry.objects.filter(ended_at=None).exists()
+
+    def test_whose_ends_two_correct_at_once_go_forwards(self, olga):
+        for _ in range(5):
+            task = make_task(olga)
+            whole = {"started_at": NOW - 4 * HOUR, "ended_at": NOW - HOUR}
+            entry = services.add_time(task=task, by=access_of(olga), data=whole, now=NOW)
+
+            def correct(pk=entry.pk, **changes):
+                found = TimeEntry.objects.get(pk=pk)
+                return services.change_time(entry=found, by=access_of(olga), changes=changes, expected=None, now=NOW)
+
+            # Each for itself leaves a stretch that goes forwards.
+            found = side_by_side(lambda: correct(started_at=NOW - 2 * HOUR), lambda: correct(ended_at=NOW - 3 * HOUR))
+            assert failures(found) == {"TimeBackwards": 1}
+
     def test_that_stop_with_the_work_are_counted_once(self, olga):
         for _ in range(5):
             task = make_task(olga)
