@@ -51,12 +51,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.kept().within_reach(access)
 
     def deleted_for(self, access: Access) -> TaskQuerySet:
-        """Deleted ones that the caller has made or owns, or as an operator where a machine has made them."""
+        """Deleted ones that the caller has made or owns, or as an operator where they are nobody's."""
         mine = Q(created_by=access.user_id) | Q(pk__in=TaskOwner.objects.filter(user=access.user_id).values("task"))
         sites = access.sites(Role.OPERATOR)
         there = Q(asset__isnull=False) if sites is None else Q(asset__site__in=sites)
-        rows = self.filter(deleted_at__isnull=False).within_reach(access)
-        return rows.filter(mine | (there & Q(created_by=None)))
+        nobodys = Q(automatic=True) | (Q(created_by=None) & ~Q(pk__in=TaskOwner.objects.values("task")))
+        return self.filter(deleted_at__isnull=False).within_reach(access).filter(mine | (there & nobodys))
 
     def within_reach(self, access: Access) -> TaskQuerySet:
         """The same with those that were deleted."""

@@ -11,7 +11,7 @@ from techtrack.tasks.queries.labour import time_spent
 from techtrack.tasks.queries.letters import MENTION, REMINDER, REOPENED, letter, page_of
 from techtrack.tasks.queries.links import LinkExpired, NoSuchLink, linked
 from techtrack.tasks.queries.permissions import may_delete, may_write, strangers
-from techtrack.tasks.queries.reading import held, whole
+from techtrack.tasks.queries.reading import held, locked, parts, whole
 from techtrack.tasks.queries.steps import answers_of, checked, meters_before
 from techtrack.tasks.queries.talk import MOST_REMINDED, may_comment, readers, reminders_due
 from techtrack.tasks.queries.told import (
@@ -55,11 +55,13 @@ __all__ = [
     "left_behind",
     "letter",
     "linked",
+    "locked",
     "may_comment",
     "may_delete",
     "may_write",
     "meters_before",
     "page_of",
+    "parts",
     "personal_data",
     "personal_talk",
     "personal_upkeep",

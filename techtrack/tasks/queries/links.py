@@ -6,7 +6,7 @@ from datetime import datetime
 
 from techtrack.accounts.domain.credentials import digest
 from techtrack.accounts.queries import access_of
-from techtrack.core.errors import Gone, NotFound
+from techtrack.core.errors import Fault, Gone, NotFound
 from techtrack.tasks.models import Task, TaskLink
 
 
@@ -21,6 +21,10 @@ class LinkExpired(Gone):
 
     code = "link_expired"
 
+    def __init__(self) -> None:
+        super().__init__("this link is not valid any more: ask whoever sent it for another one")
+        self.faults = (Fault("/key", self.code, self.detail),)
+
 
 def linked(key: str, *, now: datetime) -> tuple[Task, TaskLink]:
     """Return the task that a key opens, and its link. A link has the authority of who made it, as it is today.
@@ -33,5 +37,5 @@ def linked(key: str, *, now: datetime) -> tuple[Task, TaskLink]:
         raise NoSuchLink("this link leads nowhere")
     task = Task.objects.visible_to(access_of(link.created_by)).whole().filter(pk=link.task_id).first()
     if link.revoked_at is not None or link.expires_at <= now or not link.created_by.is_active or task is None:
-        raise LinkExpired("this link is not valid any more: ask whoever sent it for another one")
+        raise LinkExpired
     return task, link

@@ -52,6 +52,8 @@ def update_category(
 def delete_category(*, category: Category, by: Access, expected: int | None, now: datetime) -> None:
     """Delete a category of the caller's own; its tasks stay, without it."""
     _require_owner(by, category)
+    # Whoever puts a task into it has done so before this, or finds it gone.
+    category.hold()
     with recorded(Task.objects.filter(category=category), by=by, now=now):
         Task.objects.filter(category=category).update(category=None, version=F("version") + 1, updated_at=now)
     category.remove(expected=expected)

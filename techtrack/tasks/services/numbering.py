@@ -7,9 +7,9 @@ from datetime import datetime
 
 from techtrack.core.models import Head
 from techtrack.live.queries import HEAD as LIVE
+from techtrack.tasks import queries
 from techtrack.tasks.events import TaskChanged
 from techtrack.tasks.models import Departure, Task
-from techtrack.tasks.queries import HEAD
 
 _AT_ONCE = 5000
 
@@ -22,10 +22,10 @@ def number_changes(*, facts: Sequence[TaskChanged], now: datetime) -> None:
     if not any(fact.shown for fact in facts):
         # The heads are taken in one order by all, or two would wait for each other.
         Head.hold(LIVE)
-    number = Head.take(HEAD)
+    number = Head.take(queries.HEAD)
     ids = sorted({fact.task_id for fact in facts})
-    for start in range(0, len(ids), _AT_ONCE):
-        Task.objects.filter(pk__in=ids[start : start + _AT_ONCE]).update(change_no=number)
+    for part in queries.parts(ids):
+        Task.objects.filter(pk__in=part).update(change_no=number)
     gone = [row for fact in facts if fact.event == "deleted" for row in _departures(fact, now)]
     if gone:
         Departure.objects.bulk_create(gone, batch_size=_AT_ONCE)

@@ -84,7 +84,8 @@ def forget_deleted(*, now: datetime) -> bool:
     True where more is due.
     """
     old = now - KEPT
-    tasks = list(Task.objects.filter(deleted_at__lt=old).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    # Locked: one that somebody brings back at this moment stays.
+    tasks = queries.locked(Task.objects.filter(deleted_at__lt=old), AT_ONCE)
     Task.objects.filter(pk__in=tasks).delete()
     TaskLink.objects.filter(expires_at__lt=old).delete()
     departed = list(Departure.objects.filter(at__lt=old).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])

@@ -9,6 +9,7 @@ from threading import Event, Thread
 import pytest
 from django.db import connection, transaction
 
+from techtrack.accounts import services as people
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Membership
 from techtrack.accounts.queries import access_of
@@ -163,6 +164,24 @@ class TestChanges:
         change(other, erik, asset=robot)
         then = queries.changes(key, first.following, limit=9)
         assert ([one.pk for one in then.tasks], then.gone) == ([other.pk], [task.pk])
+
+    def test_tell_a_key_of_an_asset_that_it_went_to_another_site(self, adam, erik, plant, robot, other_site, make_task):
+        key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
+        task, mine = make_task(adam, asset=robot), make_task(erik, asset=robot)
+        first = queries.changes(key, None, limit=9)
+        where = {"site": other_site}
+        assets.update_asset(asset=robot, by=access_of(adam), changes=where, expected=None, now=factories.NOW)
+        then = queries.changes(key, first.following, limit=9)
+        assert ([one.pk for one in then.tasks], then.gone) == ([mine.pk], [task.pk])
+
+    def test_go_on_where_somebody_is_gone(self, copy, olga, erik, adam, robot, make_task):
+        shared, about = make_task(olga, owners=[olga.pk, erik.pk]), make_task(erik, asset=robot)
+        change(shared, olga, owners=[olga.pk])
+        mine = copy(olga)
+        mine.catch_up()
+        people.delete_user(user=erik, by=access_of(adam), expected=None, now=factories.NOW)
+        assert mine.catch_up() == ([about.pk], [])
+        assert not Departure.objects.filter(person_id=erik.pk).exists()
 
 
 class TestResync:

@@ -130,7 +130,7 @@ class TestReading:
 class TestEnd:
     def ended(self, link):
         answer = read(link)
-        assert answer.json()["code"] == "link_expired"
+        assert (answer.json()["code"], answer.json()["errors"][0]["pointer"]) == ("link_expired", "/key")
         return answer.status_code, page(link).status_code
 
     def test_comes_with_the_time(self, make_link, olga):
