@@ -18,6 +18,7 @@ from techtrack.core.errors import Conflict, Forbidden, Invalid, Stale
 from techtrack.tasks import queries
 from techtrack.tasks.domain.board import at_the_end
 from techtrack.tasks.domain.merging import merge
+from techtrack.tasks.domain.steps import parse_steps
 from techtrack.tasks.models import State, Task, TaskEdit
 from techtrack.tasks.services.effects import follow_up
 from techtrack.tasks.services.explaining import explain
@@ -93,6 +94,8 @@ def merge_task(*, task: Task, by: Access, changes: Mapping[str, Any], read: int,
     wanted = {column: _merged(column, one, merged) for column, one in changes.items() if _asked(column, one, merged)}
     if read != found.version and not wanted:
         return found
+    # Each list was right, and both together may be too long.
+    parse_steps(wanted.get("checklist", []))
     return _write(found, wanted, by=by, expected=found.version, now=now)
 
 

@@ -7,6 +7,8 @@ import pytest
 from techtrack.accounts.queries import access_of
 from techtrack.core.errors import NotFound, Stale
 from techtrack.tasks import services
+from techtrack.tasks.domain.reminders import MOST_REMINDERS
+from techtrack.tasks.domain.steps import MOST_STEPS
 from techtrack.tasks.models import Task, TaskEdit
 from tests import factories
 from tests.integration.tasks.racing import losers, race
@@ -90,6 +92,28 @@ class TestPatch:
         edit(olga, task, 1, start_date="2026-12-02T00:00:00Z")
         answer = edit(erik, task, 1, due_date="2026-12-01T00:00:00Z")
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/due_date")
+
+    @pytest.mark.parametrize(
+        ("name", "items"),
+        [
+            pytest.param(
+                "checklist",
+                [{"type": "tick", "title": "x", "key": f"s{number}"} for number in range(MOST_STEPS + 2)],
+                id="steps",
+            ),
+            pytest.param(
+                "reminders",
+                [{"before": f"PT{number}M"} for number in range(1, MOST_REMINDERS + 3)],
+                id="reminders",
+            ),
+        ],
+    )
+    def test_refuses_lists_that_are_too_long_together(self, api, edit, olga, erik, task, name, items):
+        half = len(items) // 2
+        assert edit(olga, task, 1, **{name: items[:half]}).status_code == 200
+        answer = edit(erik, task, 1, **{name: items[half:]})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{name}")
+        assert api(olga).get(f"{TASKS}{task.pk}/").json()[name] == items[:half]
 
     @pytest.mark.parametrize(
         "tag",
