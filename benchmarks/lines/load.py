@@ -195,9 +195,10 @@ _NOTES = [
         "its session. 1,000 machines, 5,000 rules. Embedded is `techtrack up --processes 2`: for many people at once."
     ),
     (
-        "At once: so many, each asking again when answered; the best of these, held for two minutes, is the saturation. "
-        "Offered, and all below: so many a second, at random moments, whatever becomes of those before; the time counts from the moment at which a request was due. "
-        "Refused: 429 or 503 with Retry-After; nobody comes again. Errors: every other answer that was not wanted, and "
+        "At once: so many, each asking again when answered; the best of these, held for two minutes, is saturation. "
+        "Offered, and all below: so many a second, at random moments, whatever becomes of those before; the time "
+        "counts from the moment at which a request was due. Refused: 429 or 503 with Retry-After; nobody comes again. "
+        "Errors: every other answer that was not wanted, and "
         "none within 60 s."
     ),
     (
