@@ -32,6 +32,7 @@ from techtrack.tasks.models import (
     Task,
     TaskEdit,
     TaskLink,
+    TaskNumber,
     TaskOwner,
     TaskShare,
     TimeEntry,
@@ -178,8 +179,8 @@ def make_task(
     creator: User | None, *, owners: Sequence[User] = (), shared_with: Sequence[User] = (), **fields: Any
 ) -> Task:
     """A task with its owners, and the people who may read it."""
-    defaults = {"title": f"Task {next(_numbers)}", "change_no": Head.take(HEAD)}
-    task = Task.objects.create(created_by=creator, **(defaults | STAMPS | fields))
+    task = Task.objects.create(created_by=creator, **({"title": f"Task {next(_numbers)}"} | STAMPS | fields))
+    TaskNumber.objects.create(task=task, number=Head.take(HEAD))
     for user in owners:
         TaskOwner.objects.create(task=task, user=user)
     for user in shared_with:

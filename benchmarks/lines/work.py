@@ -132,10 +132,10 @@ def _tasks(people: list[int], machines: list[int]) -> None:
 
     from techtrack.core import clock
     from techtrack.core.models import Head
-    from techtrack.tasks.models import State, Task, TaskOwner, TaskShare
+    from techtrack.tasks.models import State, Task, TaskNumber, TaskOwner, TaskShare
     from techtrack.tasks.queries import HEAD
 
-    now, head = clock.now(), Head.take_many(HEAD, TASKS)
+    now = clock.now()
     rows = [
         Task(
             title=f"Look after bearing {place}",
@@ -146,13 +146,14 @@ def _tasks(people: list[int], machines: list[int]) -> None:
             asset_id=machines[place % len(machines)] if place % 4 else None,
             created_by_id=people[place % len(people)],
             position=float(place),
-            change_no=number,
             created_at=now - timedelta(minutes=place),
             updated_at=now - timedelta(minutes=place // 2),
         )
-        for place, number in enumerate(head)
+        for place in range(TASKS)
     ]
     made = Task.objects.bulk_create(rows, batch_size=500)
+    numbers = zip(made, Head.take_many(HEAD, TASKS), strict=True)
+    TaskNumber.objects.bulk_create((TaskNumber(task=task, number=one) for task, one in numbers), batch_size=2000)
     TaskOwner.objects.bulk_create(
         (TaskOwner(task=task, user_id=people[place % len(people)]) for place, task in enumerate(made)), batch_size=2000
     )

@@ -8,7 +8,7 @@ from techtrack.tasks.models.counting import AssetMeter, MeterQuerySet, Run, RunL
 from techtrack.tasks.models.downtimes import Downtime, DowntimeQuerySet
 from techtrack.tasks.models.feeds import CalendarFeed
 from techtrack.tasks.models.filters import SavedFilter
-from techtrack.tasks.models.history import Departure, TaskEdit
+from techtrack.tasks.models.history import Departure, TaskEdit, TaskNumber
 from techtrack.tasks.models.links import TaskLink
 from techtrack.tasks.models.people import Level, TaskOwner, TaskShare
 from techtrack.tasks.models.plans import (
@@ -62,6 +62,7 @@ __all__ = [
     "Task",
     "TaskEdit",
     "TaskLink",
+    "TaskNumber",
     "TaskOwner",
     "TaskQuerySet",
     "TaskReminder",

@@ -50,18 +50,18 @@ def changes(access: Access, since: Cursor | None, *, limit: int) -> Changes:
     if gone:
         # What came back is among the tasks, or will be.
         gone -= set(Task.objects.visible_to(access).filter(pk__in=gone).values_list("pk", flat=True))
-    reached = (newest, 0) if len(tasks) <= limit else (tasks[limit - 1].change_no, tasks[limit - 1].pk)
+    reached = (newest, 0) if len(tasks) <= limit else (tasks[limit - 1].numbered.number, tasks[limit - 1].pk)
     departure = left if len(departed) <= limit else departed[limit - 1][0]
     more = max(len(tasks), len(departed)) > limit
     return Changes(tasks[:limit], sorted(gone), Cursor(*reached, departure, scope), more)
 
 
 def _changed(access: Access, since: Cursor, newest: int) -> QuerySet[Task]:
-    behind = Q(change_no__gt=since.number)
+    behind = Q(numbered__number__gt=since.number)
     if since.task:
-        behind |= Q(change_no=since.number, pk__gt=since.task)
-    rows = Task.objects.visible_to(access).filter(behind, change_no__lte=newest)
-    return rows.whole().order_by("change_no", "pk")
+        behind |= Q(numbered__number=since.number, pk__gt=since.task)
+    rows = Task.objects.visible_to(access).filter(behind, numbered__number__lte=newest)
+    return rows.whole().select_related("numbered").order_by("numbered__number", "pk")
 
 
 def _departed(access: Access, since: Cursor, newest: int) -> QuerySet[Departure, tuple[int, int]]:

@@ -13,11 +13,12 @@ from techtrack.accounts import services as people
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Membership
 from techtrack.accounts.queries import access_of
+from techtrack.alerts.models import Alert
 from techtrack.assets import services as assets
 from techtrack.core.models import Head
 from techtrack.live import services as live
 from techtrack.tasks import queries, services
-from techtrack.tasks.models import Departure, Task
+from techtrack.tasks.models import Departure, Task, TaskNumber
 from tests import factories
 from tests.integration.tasks.racing import losers, race
 
@@ -152,7 +153,7 @@ class TestChanges:
         assert api(olga).post(f"{TASKS}bulk/", {"items": items}, format="json").status_code == 200
         mine.catch_up()
         assert mine.is_true()
-        assert len(set(Task.objects.values_list("change_no", flat=True))) == 1
+        assert len(set(TaskNumber.objects.values_list("number", flat=True))) == 1
 
     def test_tell_a_key_of_an_asset_what_left_its_asset(self, erik, plant, robot, station, make_task):
         key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
@@ -266,6 +267,32 @@ class TestRace:
                 reader.catch_up(page_size=3)
         finally:
             connection.close()
+
+    @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="it lets one writer in, whatever they lock")
+    @pytest.mark.parametrize("quiet", [False, True], ids=["that open pages see", "that they need not see"])
+    def test_of_a_task_whose_alert_is_held_by_others_waits_for_nobody(self, olga, alert, make_task, quiet):
+        task, held, written, ended = make_task(olga, alert=alert), Event(), Event(), []
+
+        def hold():
+            try:
+                with transaction.atomic():
+                    Alert.objects.select_for_update().get(pk=alert.pk)
+                    held.set()
+                    ended.append(written.wait(10))
+            finally:
+                connection.close()
+
+        thread = Thread(target=hold)
+        thread.start()
+        held.wait(10)
+        if quiet:
+            services.start_clock(task=task, by=access_of(olga), note="", now=factories.NOW)
+            services.stop_clock(task=task, by=access_of(olga), now=factories.NOW + timedelta(hours=1))
+        else:
+            change(task, olga, title="New")
+        written.set()
+        thread.join()
+        assert ended == [True]
 
     def test_with_a_writer_that_commits_late_misses_nothing(self, copy, olga):
         assert self.missed_by_a_reader(copy, olga) == []

@@ -113,7 +113,7 @@ class TestPatch:
         assert edit(olga, task, 1, **{name: items[:half]}).status_code == 200
         answer = edit(erik, task, 1, **{name: items[half:]})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{name}")
-        assert api(olga).get(f"{TASKS}{task.pk}/").json()[name] == items[:half]
+        assert len(api(olga).get(f"{TASKS}{task.pk}/").json()[name]) == half
 
     @pytest.mark.parametrize(
         "tag",
