@@ -17,7 +17,9 @@ from techtrack.core import clock
 from techtrack.core.errors import Conflict, TechTrackError
 from techtrack.notifications.models import LETTER, Delivery
 from techtrack.tasks import jobs, queries, services
+from techtrack.tasks.domain.workflow import refuse_finished
 from techtrack.tasks.models import Attachment, Block, Mention, StoredFile, Task, TaskReminder, TimeEntry
+from techtrack.tasks.services import labour
 from tests.factories import NOW, make_task
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -165,25 +167,33 @@ class TestClocks:
         assert failures(found) == {}
         assert Task.objects.get().spent_seconds == 6 * 3600
 
-    def test_that_start_as_the_work_ends_run_for_nobody(self, olga):
-        """Who starts is told that it is over, or is stopped with it."""
-        for _ in range(5):
-            task = make_task(olga)
+    def test_that_start_as_the_work_ends_run_for_nobody(self, olga, monkeypatch):
+        """Who starts has seen that the work goes on, and it is finished before the clock runs: it stops with it."""
+        task = make_task(olga)
+        looked, finished = threading.Event(), threading.Event()
 
-            def finish(pk=task.pk):
-                return services.update_task(
-                    task=Task.objects.get(pk=pk),
-                    by=access_of(olga),
-                    changes={"state": "done"},
-                    expected=None,
-                    now=clock.now(),
-                )
+        def look(state):
+            refuse_finished(state)
+            looked.set()
+            # Longer than it takes to finish where nobody is made to wait.
+            finished.wait(timeout=2)
 
-            def start(pk=task.pk):
-                return services.start_clock(task=Task.objects.get(pk=pk), by=access_of(olga), note="", now=clock.now())
+        monkeypatch.setattr(labour, "refuse_finished", look)
 
-            assert failures(side_by_side(finish, start)).keys() <= {"TaskFinished"}
-            assert not TimeEntry.objects.filter(ended_at=None).exists()
+        def finish():
+            assert looked.wait(timeout=20)
+            found = Task.objects.get(pk=task.pk)
+            services.update_task(
+                task=found, by=access_of(olga), changes={"state": "done"}, expected=None, now=clock.now()
+            )
+            finished.set()
+
+        def start():
+            services.start_clock(task=task, by=access_of(olga), note="", now=clock.now())
+
+        assert failures(side_by_side(finish, start)) == {}
+        assert Task.objects.get().state == "done"
+        assert not TimeEntry.objects.filter(ended_at=None).exists()
 
     def test_whose_ends_two_correct_at_once_go_forwards(self, olga):
         for _ in range(5):
