@@ -109,7 +109,7 @@ class PlanViewSet(BulkViewSet):
     )
     @action(detail=False, methods=["get"])
     def upcoming(self, request: Request) -> Response:
-        """Tell what plans will ask for, of the assets that the caller may see."""
+        """Tell what plans will ask for, of the assets that the caller may see: of each plan at each the first 400."""
         place, now = asked_place(request), clock.now()
         start, end = spans.ahead(request, zone=place.zone, usual=AHEAD, now=now)
         found = upcoming(

@@ -107,7 +107,7 @@ def _downtimes(ids: set[int], scope: Scope) -> Mapping[int, list[Downtime]]:
 
 def _operating(ids: set[int], scope: Scope) -> Mapping[int, list[Span]]:
     """Return when assets ran, of those of which telemetry tells it; from before it does they are taken to have run."""
-    logs = RunLog.objects.filter(asset__in=ids, begins__isnull=False, time__isnull=False)
+    logs = RunLog.objects.filter(asset__in=ids, begins__isnull=False)
     found: dict[int, list[Span]] = {
         asset_id: [(scope.start, from_micros(begins))] for asset_id, begins in logs.values_list("asset_id", "begins")
     }

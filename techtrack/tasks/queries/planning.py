@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.db.models import F
 
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.assets.models import Asset
@@ -58,36 +59,40 @@ def closing(row: Course, *, now: datetime) -> datetime | None:
     While telemetry is still asked whether the work has helped it is not closed: it may be opened again.
     """
     task = row.task
-    if task is None or (hasattr(task, "proof") and task.proof.is_open):
+    if task is None:
         return None
-    if task.state == State.DONE:
-        return task.completed_at or now
     if task.deleted_at is not None:
-        return task.deleted_at
-    return None if task.state in UNFINISHED else task.updated_at
+        # Nobody asks telemetry about what is deleted.
+        return task.completed_at or task.deleted_at
+    if task.state in UNFINISHED or (hasattr(task, "proof") and task.proof.is_open):
+        return None
+    return (task.completed_at or now) if task.state == State.DONE else task.updated_at
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the planner has read of one course: the facts, the meters by key, and the alerts that ask, by rule."""
+    """What the planner has read of one course: the facts, and the alerts that ask, by rule."""
 
     facts: Facts
-    meters: Mapping[str, AssetMeter]
     alerts: Mapping[int, Alert]
 
 
-def known(row: Course, plan: Plan, *, now: datetime) -> Known:
-    """Read what a decision about a course is made of; what it was waiting for is closed as its columns say."""
+def meters(row: Course, plan: Plan) -> dict[str, AssetMeter]:
+    """Return the meters that ask for tasks of a course, by key, with asset and type; no query where none does."""
     keys = {key_of(one.meter) for one in plan.meters}
-    meters = {key: meter for (_, key), meter in meters_of([row.asset_id], keys).items()} if keys else {}
+    return {key: meter for (_, key), meter in meters_of([row.asset_id], keys).items()} if keys else {}
+
+
+def known(row: Course, plan: Plan, counted: Mapping[str, AssetMeter], *, now: datetime) -> Known:
+    """Read what a decision about a course is made of; what it was waiting for is closed as its columns say."""
     raised = _asking(row, {one.rule for one in plan.conditions})
     facts = Facts(
         history=History(row.settled, row.closed, row.made),
         unfinished=row.task_id is not None,
-        uses={one.meter: _use(meters.get(key_of(one.meter)), row, now) for one in plan.meters},
+        uses={one.meter: _use(counted.get(key_of(one.meter)), row, now) for one in plan.meters},
         raised={rule: event.recorded_at for rule, event in raised.items()},
     )
-    return Known(facts, meters, {rule: event.alert for rule, event in raised.items()})
+    return Known(facts, {rule: event.alert for rule, event in raised.items()})
 
 
 def _use(meter: AssetMeter | None, row: Course, now: datetime) -> Use:
@@ -138,6 +143,27 @@ def pairs(plan_id: int | None = None) -> set[tuple[int, int]]:
     return set(rows.values_list("plan_id", "asset_id"))
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Pairs of the ids of plan and asset: ``missing`` ones are to begin, ``left_over`` ones to end."""
+
+    missing: set[tuple[int, int]]
+    left_over: set[tuple[int, int]]
+
+    @property
+    def plans(self) -> set[int]:
+        """The ids of the plans."""
+        return {plan for plan, _ in self.missing | self.left_over}
+
+
+def drift(plan_id: int | None = None) -> Drift:
+    """Return where plans (or one) are to begin, and where to end."""
+    # In this order: of a plan that comes meanwhile nothing is left over.
+    there = pairs(plan_id)
+    wanted = scopes(plan_id)
+    return Drift(wanted - there, there - wanted)
+
+
 def meters_wanted(plan_id: int | None = None) -> dict[tuple[int, str], Any]:
     """Return the meters that courses (or those of one plan) ask for, by asset and key."""
     # Those of a plan that is paused as well: what it has counted from must not be lost.
@@ -154,6 +180,11 @@ def rules_named(plan_id: int) -> set[int]:
     return set(PlanRule.objects.filter(plan=plan_id).values_list("rule_id", flat=True))
 
 
-def has_task(alert_id: int) -> bool:
-    """Tell whether a machine has opened a task for an alert that is unfinished."""
-    return Task.objects.kept().filter(alert=alert_id, automatic=True, state__in=UNFINISHED).exists()
+def work_on(alert_id: int) -> int | None:
+    """Return the id of the unfinished task about an alert and its asset; what people note for themselves is none.
+
+    Whoever makes an alert into work takes turns here, until commit: the second one sees the task of the first.
+    """
+    list(Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).values_list("pk"))
+    rows = Task.objects.kept().filter(alert=alert_id, asset=F("alert__asset"), state__in=UNFINISHED)
+    return rows.order_by("pk").values_list("pk", flat=True).first()

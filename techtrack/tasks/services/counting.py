@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.core import auditing
 from techtrack.core.clock import MICROSECOND, from_micros, to_micros
 from techtrack.core.errors import Conflict, Invalid
 from techtrack.tasks.domain.meters import Meter
@@ -68,8 +69,10 @@ def replace_counter(*, row: AssetMeter, by: Access, shows: float, at: datetime, 
         raise NotReadYet("earlier readings are still being counted: try again in a moment")
     if to_micros(at) <= held.time:
         raise Invalid("readings from after that were counted already: give the time of now", pointer="/at")
-    AssetMeter.objects.filter(pk=held.pk).update(time=to_micros(at), value=shows, steps=F("steps") + 1, look_at=now)
-    held.refresh_from_db()
+    said = {"time": to_micros(at), "value": shows}
+    auditing.tell_changed(held, auditing.image(held, said), said)
+    AssetMeter.objects.filter(pk=held.pk).update(**said, steps=F("steps") + 1, look_at=now)
+    held.refresh_from_db(fields=[*said, "steps", "look_at"])
     return held
 
 
@@ -84,11 +87,10 @@ def follow_runs(log: RunLog, *, now: datetime) -> bool:
         return False
     if log.key != sign.key:
         return _forget_runs(log, key=sign.key, now=now)
-    begins = counting.run_begins(log.asset_id, now=now) if log.begins is None else log.begins
-    found = counting.runs_on(log, sign, begins=begins, now=now)
+    found = counting.runs_on(log, sign, now=now)
     with transaction.atomic():
         moved = RunLog.objects.filter(pk=log.pk, steps=log.steps).update(
-            begins=begins,
+            begins=found.begins,
             time=found.time,
             value=found.value,
             steps=F("steps") + 1,

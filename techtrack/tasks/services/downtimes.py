@@ -58,6 +58,9 @@ def update_downtime(
     *, downtime: Downtime, by: Access, changes: Mapping[str, Any], expected: int | None, now: datetime
 ) -> Downtime:
     """Write ``changes``; raises as ``create_downtime``, and Stale where somebody else was faster."""
+    if changes.get("starts_at", now) is None:
+        # Left out of what replaces all of it.
+        changes = dict(changes) | {"starts_at": now}
     by.require(Role.OPERATOR, downtime.asset.site_id)
     held = Downtime.objects.select_for_update(of=("self",)).select_related("asset").filter(pk=downtime.pk).first()
     wanted = held or downtime

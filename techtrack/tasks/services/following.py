@@ -12,7 +12,7 @@ from techtrack.core import events
 from techtrack.tasks import queries
 from techtrack.tasks.domain.workflow import UNFINISHED
 from techtrack.tasks.events import TaskChanged
-from techtrack.tasks.models import Departure, Level, Task, TaskOwner, TaskShare
+from techtrack.tasks.models import Course, Departure, Level, RunLog, Task, TaskOwner, TaskShare
 from techtrack.tasks.services.labour import stop_clock_of
 from techtrack.tasks.services.recording import recorded
 
@@ -20,6 +20,9 @@ from techtrack.tasks.services.recording import recorded
 @transaction.atomic
 def forget_asset(*, asset_id: int, now: datetime) -> None:
     """Prepare for an asset's deletion: tasks that only its site could see go with it, others lose the asset."""
+    # Before the asset is locked: whoever plans or counts for it, and refers to it at the commit, is waited for here.
+    Course.objects.filter(asset=asset_id).delete()
+    RunLog.objects.filter(asset=asset_id).delete()
     with recorded(Task.objects.filter(asset=asset_id), by=None, now=now) as ids:
         for part in queries.parts(ids):
             queries.goes_with(asset_id).filter(pk__in=part).delete()

@@ -61,7 +61,8 @@ def create_plan(*, by: Access, data: Mapping[str, Any], now: datetime) -> Plan:
     plan.save(force_insert=True)
     _put_people(plan, owners or ())
     _put_rules(plan)
-    spread(plan_id=plan.pk, now=now)
+    _begin(plan, now)
+    _count_from(plan, before=None)
     events.publish(PlanChanged(plan.pk))
     return plan
 
@@ -89,7 +90,7 @@ def update_plan(*, plan: Plan, by: Access, changes: Mapping[str, Any], expected:
     if plan.triggers != before.triggers:
         _check_rules(by, plan, held=before.rules)
         _put_rules(plan)
-    spread(plan_id=plan.pk, now=now)
+    _begin(plan, now)
     _begin_anew(plan, before, now)
     events.publish(PlanChanged(plan.pk))
     return plan
@@ -141,19 +142,26 @@ def follow_pack(*, type_id: int, pack: str, by: Access, now: datetime) -> list[P
 @transaction.atomic
 def spread(*, now: datetime, plan_id: int | None = None) -> None:
     """Begin plans (or one) at the assets that they are for by now, and end them at those that they are not for."""
-    wanted, there = planning.scopes(plan_id), planning.pairs(plan_id)
-    plans = Plan.objects.in_bulk({plan for plan, _ in wanted - there})
-    rows = [_course(plans[pair[0]], pair[1], now) for pair in sorted(wanted - there) if pair[0] in plans]
-    Course.objects.bulk_create(rows, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)
-    for plan, asset in sorted(there - wanted):
+    changing = planning.drift(plan_id).plans
+    if not changing:
+        return
+    # Whoever changes what they are for waits, or was waited for: it is asked again.
+    plans = Plan.objects.select_for_update(no_key=True).order_by("pk").in_bulk(changing)
+    drift = planning.drift(plan_id)
+    begun = [_course(plans[plan], asset, now) for plan, asset in sorted(drift.missing) if plan in plans]
+    Course.objects.bulk_create(begun, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)
+    for plan, asset in sorted(drift.left_over):
         Course.objects.filter(plan=plan, asset=asset).delete()
-    if rows:
-        want_meters(planning.meters_wanted(plan_id).items(), now=now)
+
+
+def _begin(plan: Plan, now: datetime) -> None:
+    spread(plan_id=plan.pk, now=now)
+    want_meters(planning.meters_wanted(plan.pk).items(), now=now)
 
 
 def _course(plan: Plan, asset_id: int, now: datetime) -> Course:
-    # Where nobody knows when it was done last, the first time is so long from now, and not overdue since the start.
-    closed = plan.last_done or (now if _counts_from(plan, now) else None)
+    # Nobody knows when it was done last: the first time is so long from now, and not overdue since the start.
+    closed = now if _counts_from(plan, now) else None
     settled = closed or now - MICROSECOND
     return Course(plan=plan, asset_id=asset_id, begun_at=now, settled=settled, closed=closed, look_at=now)
 
@@ -180,13 +188,35 @@ class _Before:
 
 def _begin_anew(plan: Plan, before: _Before, now: datetime) -> None:
     rows = Course.objects.filter(plan=plan.pk)
-    if plan.triggers != before.triggers or (plan.enabled and not before.enabled):
+    if _when(plan.triggers) != _when(before.triggers):
         rows.update(settled=now)
-    if plan.last_done is not None and plan.last_done != before.last_done:
-        # What the platform saw itself stays: a task that was closed later.
-        older = Course.objects.filter(Q(closed=None) | Q(closed__lt=plan.last_done), plan=plan.pk)
-        older.update(closed=plan.last_done, settled=plan.last_done, bases={})
+        if _counts_from(plan, now):
+            rows.filter(closed=None).update(closed=now)
+    elif plan.enabled and not before.enabled:
+        # A date that lies ahead, and has had its task, stays settled.
+        rows.filter(settled__lt=now).update(settled=now)
+    if plan.last_done != before.last_done:
+        _count_from(plan, before=before.last_done)
     rows.update(look_at=now, steps=F("steps") + 1)
+
+
+def _when(triggers: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the dates of a plan follow from."""
+    return tuple(triggers.get(name) for name in ("timezone", "schedule", "season"))
+
+
+def _count_from(plan: Plan, *, before: datetime | None) -> None:
+    """Let a plan count from when somebody says that its work was done last; ``before`` is what was said before.
+
+    What the platform saw itself stays: a task that was closed later.
+    """
+    if plan.last_done is None:
+        return
+    said = Q(closed=None) | Q(closed__lt=plan.last_done) | Q(closed=F("begun_at")) | Q(closed=before)
+    rows = Course.objects.filter(said, plan=plan.pk)
+    # Dates that have had their tasks stay settled.
+    rows.filter(Q(made=0) | Q(settled__lt=plan.last_done)).update(settled=plan.last_done)
+    rows.update(closed=plan.last_done, bases={})
 
 
 # -- What a plan says ---------------------------------------------------------------------------------------

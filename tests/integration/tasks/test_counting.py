@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from techtrack.accounts.models import AuditEntry
 from techtrack.accounts.queries import access_of
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Forbidden
@@ -99,6 +101,11 @@ class TestReplacing:
         count(NOW + 6 * HOUR)
         assert total() == 15
 
+    def test_is_recorded(self, meter, olga, robot):
+        self.replace(meter, olga)
+        told = AuditEntry.objects.filter(object_type="asset-meter").get()
+        assert (told.object_id, told.site_id, json.loads(told.after)["value"]) == (str(meter.pk), robot.site_id, 2.0)
+
     def test_needs_an_operator(self, meter, vera):
         with pytest.raises(Forbidden):
             self.replace(meter, vera)
@@ -148,6 +155,14 @@ class TestRuns:
             send(machine, at, at + 10 * MINUTE, speed=1500.0)
             count(at + 12 * MINUTE)
         assert self.spans(machine) == [(0, 59)]
+
+    def test_begin_with_the_first_reading_of_the_sign(self, machine):
+        send(machine, NOW - 2 * HOUR, NOW - HOUR, torque=10.0)
+        count(NOW - HOUR)
+        assert RunLog.objects.get().begins is None
+        send(machine, NOW, NOW + HOUR, speed=1500.0)
+        count(NOW + 2 * HOUR)
+        assert from_micros(RunLog.objects.get().begins) == NOW
 
     def test_follow_the_limit_that_the_asset_brings_along(self, machine):
         machine.attributes = {"idle": 2000}

@@ -101,7 +101,7 @@ class TestDowntime:
         assert api(mallory).get(f"{DOWNTIMES}{told['id']}/").status_code == 404
 
     def test_lets_the_faster_one_win(self, api, olga, robot):
-        told = note(api(olga), robot).json()
+        told = note(api(olga), robot, starts_at="2026-11-21T09:00:00Z").json()
         path = f"{DOWNTIMES}{told['id']}/"
         api(olga).patch(path, {"reason": "Gear"}, format="json")
         for late in (
