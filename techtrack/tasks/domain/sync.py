@@ -56,7 +56,8 @@ def read_cursor(text: str, *, pointer: str) -> Cursor | None:
     numbers = [int(part) for part in found.groups()[:3]] if found else [_MOST + 1]
     if found is None or max(numbers) > _MOST:
         raise BadCursor("take the `next` of the answer before, or begin without", pointer=pointer)
-    return Cursor(*numbers, scope=found[4])
+    number, task, departure = numbers
+    return Cursor(number, task, departure, found[4])
 
 
 def scope(user_id: int, sites: Collection[int] | None, *bounds: int | None) -> str:
