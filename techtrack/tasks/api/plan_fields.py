@@ -259,8 +259,8 @@ def _asked(before: dict[str, Any], told: dict[str, Any], asset: Asset | None, si
 
 
 def _triggers(plan: Plan) -> dict[str, Any]:
-    nothing = {"timezone": "UTC", "schedule": None, "meters": [], "conditions": [], "lead_time": "PT0S", "season": None}
-    return nothing | plan.triggers
+    nothing: dict[str, Any] = dict.fromkeys(TRIGGERS) | {"timezone": "UTC", "meters": [], "conditions": []}
+    return nothing | {"lead_time": "PT0S", **plan.triggers}
 
 
 def course_shown(row: Course) -> dict[str, Any]:

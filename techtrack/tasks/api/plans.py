@@ -80,7 +80,8 @@ class PlanViewSet(BulkViewSet):
     def get_queryset(self) -> QuerySet:
         seen = Course.objects.visible_to(self.request.auth).filter(plan=OuterRef("pk"))
         first = seen.order_by(F("due").asc(nulls_last=True), "pk").values("pk")[:1]
-        return super().get_queryset().annotate(next_course=Subquery(first))
+        rows: QuerySet = super().get_queryset().annotate(next_course=Subquery(first))
+        return rows
 
     def add(self, data: dict[str, Any]) -> Plan:
         return services.create_plan(by=self.request.auth, data=data, now=clock.now())

@@ -73,13 +73,13 @@ def holding(asset: Asset) -> timedelta:
 def meters_due(now: datetime, limit: int) -> Sequence[AssetMeter]:
     """Return meters that are to be counted on, those first that wait for longest."""
     rows = AssetMeter.objects.filter(look_at__lte=now).select_related("asset__type")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def run_logs_due(now: datetime, limit: int) -> Sequence[RunLog]:
     """Return the logs of runs that are to be followed on, those first that wait for longest."""
     rows = RunLog.objects.filter(look_at__lte=now).select_related("asset__type")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def count_on(row: AssetMeter, *, now: datetime) -> Progress:

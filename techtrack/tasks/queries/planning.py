@@ -44,7 +44,7 @@ def _parsed(text: bytes) -> Plan:
 def courses_due(now: datetime, limit: int) -> Sequence[Course]:
     """Return the courses that the planner is to look at, with all that it looks at."""
     rows = Course.objects.waiting(now).select_related("plan", "asset__type", "task__proof")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def course(plan_id: int, asset_id: int) -> Course | None:

@@ -27,7 +27,8 @@ MOST_EVENTS = 1_000
 def due(now: datetime, limit: int) -> Sequence[Proof]:
     """Return proofs that are to be followed, with all that is looked at."""
     rows = Proof.objects.filter(phase__in=UNDER_WAY, look_at__lte=now, task__deleted_at=None)
-    return rows.select_related("asset__type", "asset__state", "rule", "task").order_by("look_at", "pk")[:limit]
+    rows = rows.select_related("asset__type", "asset__state", "rule", "task")
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def under_way(*, rule_id: int, asset_id: int) -> Proof | None:
