@@ -4,7 +4,7 @@ from techtrack.tasks.queries.attachments import contents, folder
 from techtrack.tasks.queries.blocking import is_blocked, unfinished_blockers, waits_for
 from techtrack.tasks.queries.board import column, gap
 from techtrack.tasks.queries.calendars import calendar_of
-from techtrack.tasks.queries.changes import FORGOTTEN, HEAD, Changes, changes
+from techtrack.tasks.queries.changes import HEAD, Changes, changes
 from techtrack.tasks.queries.going import concerning, goes_with, left_behind, personal_data, personal_talk, what_we_hold
 from techtrack.tasks.queries.history import edits_since
 from techtrack.tasks.queries.labour import time_spent
@@ -26,7 +26,6 @@ from techtrack.tasks.queries.told import (
 from techtrack.tasks.queries.upkeep import kept_up, personal_upkeep
 
 __all__ = [
-    "FORGOTTEN",
     "HEAD",
     "MENTION",
     "MOST_REMINDED",

@@ -70,5 +70,4 @@ def forget_person(*, user_id: int, now: datetime) -> None:
         TaskOwner.objects.filter(user=user_id).delete()
         TaskShare.objects.filter(user=user_id).delete()
         Task.objects.filter(created_by=user_id).update(created_by=None)
-    # The rows stay: others have come as far as their ids.
-    Departure.objects.filter(person_id=user_id).update(person_id=None)
+    Departure.objects.filter(person_id=user_id).delete()

@@ -10,8 +10,8 @@ from techtrack.accounts.domain.access import Access
 from techtrack.alerts import hiding
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden, Stale
-from techtrack.core.models import Head
 from techtrack.tasks import queries
+from techtrack.tasks.domain.sync import LASTS
 from techtrack.tasks.models import Departure, Task, TaskEdit, TaskLink
 from techtrack.tasks.services.explaining import cause_of, explain
 from techtrack.tasks.services.labour import stop_clocks
@@ -79,7 +79,7 @@ def restore_task(*, task: Task, by: Access, now: datetime) -> Task:
 
 @transaction.atomic
 def forget_deleted(*, now: datetime) -> bool:
-    """Remove tasks that were deleted too long ago to come back, links that are long over, and who was told of either.
+    """Remove tasks that were deleted too long ago to come back, links that are long over, and old departures.
 
     True where more is due.
     """
@@ -88,8 +88,7 @@ def forget_deleted(*, now: datetime) -> bool:
     tasks = queries.locked(Task.objects.filter(deleted_at__lt=old), AT_ONCE)
     Task.objects.filter(pk__in=tasks).delete()
     TaskLink.objects.filter(expires_at__lt=old).delete()
-    departed = list(Departure.objects.filter(at__lt=old).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-    if departed:
-        Head.objects.update_or_create(name=queries.FORGOTTEN, defaults={"last": departed[-1]})
-        Departure.objects.filter(pk__lte=departed[-1]).delete()
+    departures = Departure.objects.filter(at__lt=now - LASTS - timedelta(days=1)).order_by("pk")
+    departed = list(departures.values_list("pk", flat=True)[:AT_ONCE])
+    Departure.objects.filter(pk__in=departed).delete()
     return AT_ONCE in {len(tasks), len(departed)}

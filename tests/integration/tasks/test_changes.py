@@ -15,6 +15,7 @@ from techtrack.accounts.models import Membership
 from techtrack.accounts.queries import access_of
 from techtrack.alerts.models import Alert
 from techtrack.assets import services as assets
+from techtrack.core import clock
 from techtrack.core.models import Head
 from techtrack.live import services as live
 from techtrack.tasks import queries, services
@@ -158,21 +159,21 @@ class TestChanges:
     def test_tell_a_key_of_an_asset_what_left_its_asset(self, erik, plant, robot, station, make_task):
         key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
         task, other = make_task(erik, asset=robot), make_task(erik, asset=station)
-        first = queries.changes(key, None, limit=9)
+        first = queries.changes(key, None, limit=9, now=factories.NOW)
         assert ([one.pk for one in first.tasks], first.gone) == ([task.pk], [])
         # At the same site still, so that people there hear of a change.
         change(task, erik, asset=station)
         change(other, erik, asset=robot)
-        then = queries.changes(key, first.following, limit=9)
+        then = queries.changes(key, first.following, limit=9, now=factories.NOW)
         assert ([one.pk for one in then.tasks], then.gone) == ([other.pk], [task.pk])
 
     def test_tell_a_key_of_an_asset_that_it_went_to_another_site(self, adam, erik, plant, robot, other_site, make_task):
         key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
         task, mine = make_task(adam, asset=robot), make_task(erik, asset=robot)
-        first = queries.changes(key, None, limit=9)
+        first = queries.changes(key, None, limit=9, now=factories.NOW)
         where = {"site": other_site}
         assets.update_asset(asset=robot, by=access_of(adam), changes=where, expected=None, now=factories.NOW)
-        then = queries.changes(key, first.following, limit=9)
+        then = queries.changes(key, first.following, limit=9, now=factories.NOW)
         assert ([one.pk for one in then.tasks], then.gone) == ([mine.pk], [task.pk])
 
     def test_go_on_where_somebody_is_gone(self, copy, olga, erik, adam, robot, make_task):
@@ -190,18 +191,43 @@ class TestResync:
         answer = client.get(CHANGES, {"since": since})
         return answer.status_code, answer.json().get("code")
 
-    def test_is_needed_where_departures_are_forgotten(self, copy, olga, make_task):
+    def test_is_needed_where_departures_are_forgotten(self, copy, olga, make_task, time_machine):
+        time_machine.move_to(factories.NOW, tick=False)
         tasks = [make_task(olga) for _ in range(2)]
+        mine, late = copy(olga), copy(olga)
+        mine.catch_up()
+        time_machine.move_to(factories.NOW + timedelta(days=29))
+        services.delete_task(task=tasks[0], by=access_of(olga), expected=None, now=clock.now())
+        late.catch_up()
+        services.forget_deleted(now=clock.now())
+        assert mine.catch_up() == ([], [tasks[0].pk])
+        time_machine.move_to(factories.NOW + timedelta(days=29 + 31, hours=1))
+        services.forget_deleted(now=clock.now())
+        assert not Departure.objects.exists()
+        for one in (mine, late):
+            assert self.asked(one.client, one.since) == (410, "resync")
+        assert copy(olga).catch_up() == ([tasks[1].pk], [])
+
+    def test_is_not_needed_while_departures_are_known(self, copy, olga, make_task, time_machine):
+        # Asked for late in the day, and again early in the day that is the last one.
+        time_machine.move_to(factories.NOW.replace(hour=23, minute=59), tick=False)
+        task = make_task(olga)
         mine = copy(olga)
         mine.catch_up()
-        services.delete_task(task=tasks[0], by=access_of(olga), expected=None, now=factories.NOW)
-        late = copy(olga)
-        late.catch_up()
-        Departure.objects.update(at=factories.NOW)
-        services.forget_deleted(now=factories.NOW + services.KEPT + timedelta(days=1))
-        assert self.asked(mine.client, mine.since) == (410, "resync")
-        assert late.catch_up() == ([], [])
-        assert copy(olga).catch_up() == ([tasks[1].pk], [])
+        services.delete_task(task=task, by=access_of(olga), expected=None, now=clock.now())
+        time_machine.move_to(factories.NOW.replace(hour=23, minute=58) + timedelta(days=29))
+        services.forget_deleted(now=clock.now())
+        assert mine.catch_up() == ([], [task.pk])
+
+    def test_is_not_needed_by_who_sees_nothing_of_what_happens(self, copy, olga, mallory, make_task):
+        make_task(mallory)
+        mine = copy(mallory)
+        mine.catch_up()
+        before = mine.since
+        services.delete_task(task=make_task(olga), by=access_of(olga), expected=None, now=factories.NOW)
+        mine.catch_up()
+        # How much happens elsewhere cannot be told from it.
+        assert mine.since == before
 
     def test_is_needed_where_roles_are_others(self, copy, olga, vera, robot, other_site, make_task):
         make_task(olga, asset=robot)
