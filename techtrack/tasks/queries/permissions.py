@@ -33,9 +33,11 @@ def may_delete(by: Access, task: Task) -> bool:
 
 def strangers(by: Access, ids: Sequence[int]) -> set[int]:
     """Return those of ``ids`` that are no active person who shares a site with the caller, nor the caller."""
-    shared = Q(memberships__in=_colleagues(by))
-    known = User.objects.filter(shared | Q(pk=by.user_id), pk__in=ids, is_active=True)
-    return set(ids) - set(known.values_list("pk", flat=True))
+    others = set(ids) - {by.user_id}
+    if not others:
+        return others
+    known = User.objects.filter(memberships__in=_colleagues(by), pk__in=others, is_active=True)
+    return others - set(known.values_list("pk", flat=True))
 
 
 def _operates(by: Access, task: Task) -> bool:
