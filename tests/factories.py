@@ -270,7 +270,7 @@ def make_meter(asset: Asset, **fields: Any) -> AssetMeter:
     """A counter of an asset that stands at 1,000."""
     number = next(_numbers)
     defaults: dict[str, Any] = {"kind": "counter", "parameter": f"hours_{number}", "total": 1000.0, "behind": False}
-    made = defaults | {"key": f"counter:hours_{number}:None:None", "time": to_micros(NOW), "look_at": NOW}
+    made = defaults | {"key": f"counter:hours_{number}:None:None", "time": to_micros(NOW) - 1, "look_at": NOW}
     return AssetMeter.objects.create(asset_id=asset.pk, **(made | fields))
 
 
