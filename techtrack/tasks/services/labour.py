@@ -95,9 +95,10 @@ def change_time(
     """Correct when one worked; raises as ``add_time``. Of a clock that is running the note can be changed alone."""
     _require_own(entry, by)
     entry = _held(entry)
-    times = {"started_at", "ended_at"} & changes.keys()
-    if times and any(changes[name] != getattr(entry, name) for name in times):
-        _check(changes.get("started_at", entry.started_at), changes.get("ended_at", entry.ended_at), now=now)
+    times = {name: changes[name] for name in ("started_at", "ended_at") if name in changes}
+    if any(moment != getattr(entry, name) for name, moment in times.items()):
+        said = {"started_at": entry.started_at, "ended_at": entry.ended_at} | times
+        _check(said["started_at"], said["ended_at"], now=now, pointer=f"/{[*times][-1]}")
     entry.change(expected=expected, now=now, **changes)
     count_time(entry.task)
     return entry
@@ -139,10 +140,10 @@ def count_time(task: Task) -> None:
         events.publish(TaskChanged(task.pk, "changed", NOBODY, quiet=True))
 
 
-def _check(start: datetime, end: datetime | None, *, now: datetime) -> None:
+def _check(start: datetime, end: datetime | None, *, now: datetime, pointer: str = "/ended_at") -> None:
     if end is None:
         raise EndMissing("say when it ended; for work that goes on, start the clock", pointer="/ended_at")
-    check(start, end, now=now)
+    check(start, end, now=now, pointer=pointer)
 
 
 def _stop_each(rows: QuerySet[TimeEntry], *, now: datetime) -> None:

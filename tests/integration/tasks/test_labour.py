@@ -88,6 +88,22 @@ class TestByHand:
         assert told.status_code == 400
         assert [(one["pointer"], one["code"]) for one in told.json()["errors"]] == [(pointer, code)]
 
+    @pytest.mark.parametrize(
+        ("changes", "pointer"),
+        [
+            pytest.param({"started_at": at(0)}, "/started_at", id="the start alone"),
+            pytest.param({"ended_at": at(4)}, "/ended_at", id="the end alone"),
+            pytest.param({"ended_at": at(4), "started_at": at(2)}, "/ended_at", id="both"),
+            pytest.param({"started_at": at(30)}, "/started_at", id="too long"),
+        ],
+    )
+    def test_that_is_corrected_badly_is_refused_at_what_was_said(self, api, olga, write_down, changes, pointer):
+        task = make_task(olga)
+        number = write_down(olga, task, 3, 1).json()["id"]
+        told = api(olga).patch(url(task, number), changes, format="json")
+        assert (told.status_code, told.json()["errors"][0]["pointer"]) == (400, pointer)
+        assert spent(api, olga, task) == "PT2H"
+
     def test_is_everybodys_own(self, api, olga, erik, vera, adam, robot, write_down):
         task = make_task(erik, asset_id=robot.pk)
         number = write_down(olga, task, 3, 1).json()["id"]
