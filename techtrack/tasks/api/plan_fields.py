@@ -91,6 +91,11 @@ class SeasonField(ObjectField):
     """The part of the year in which work is wanted."""
 
 
+@extend_schema_field(OUTLOOK)
+class OutlookField(ObjectField):
+    """What one trigger of a plan says."""
+
+
 @extend_schema_field({"type": "array", "maxItems": MOST_TRIGGERS, "items": METER})
 class MetersField(serializers.ListField):
     """What is counted, and how often the work comes by it."""
@@ -294,7 +299,7 @@ class PlanAssetSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=[kind.value for kind in Trigger], allow_null=True)
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], allow_null=True)
     detail = serializers.CharField()
-    outlooks = serializers.ListField(child=extend_schema_field(OUTLOOK)(ObjectField)())
+    outlooks = serializers.ListField(child=OutlookField())
     last_closed = serializers.DateTimeField(allow_null=True, help_text="When its last task was done or called off.")
     tasks_so_far = serializers.IntegerField()
     looked_at = serializers.DateTimeField(allow_null=True)
