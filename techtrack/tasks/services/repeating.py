@@ -58,7 +58,7 @@ def settled(columns: Mapping[str, Any], task: Task | None, *, by: Access, now: d
         return {}
     if not rule:
         if terms not in ({}, held.recurrence_terms):
-            raise NoRule("these terms surround no rule: add one", pointer="/recurrence")
+            raise NoRule("these terms surround no rule: add one", pointer="/recurrence_terms")
         return {"recurrence_terms": {}, "scheduled_for": None}
     zone = "" if "timezone" in terms else User.objects.values_list("time_zone", flat=True).get(pk=by.user_id)
     terms = series.completed(terms, start=due or start or now, zone=zone)

@@ -103,7 +103,11 @@ class TestRule:
             api(olga).patch(url(made["id"]), terms, format="json"),
         ):
             found = answer.json()
-            assert (answer.status_code, found["code"], found["errors"][0]["pointer"]) == (400, "no_rule", "/recurrence")
+            assert (answer.status_code, found["code"], found["errors"][0]["pointer"]) == (
+                400,
+                "no_rule",
+                "/recurrence_terms",
+            )
 
     def test_is_taken_off_with_the_terms_that_were_read(self, api, make, olga):
         made = make(olga)
