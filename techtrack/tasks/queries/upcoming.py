@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from techtrack.accounts.domain.access import Access
 from techtrack.assets.models import Status
@@ -16,6 +17,8 @@ from techtrack.tasks.models import Course
 from techtrack.tasks.queries.planning import parsed
 
 MOST_DATES = 100_000
+# Asked of the enumeration for each of them it would cost as much as finding them in the calendar.
+CALENDAR = Kind.CALENDAR.value
 # Of one plan at one asset, the first: hourly work is no date in a calendar.
 MOST_OF_EACH = 400
 
@@ -53,7 +56,8 @@ def upcoming(
         found += [one for one in _dates(row, start=start, end=end, now=now) if start <= one.due < end]
         if len(found) > MOST_DATES:
             raise TooMuchToCome(f"more than {MOST_DATES} dates come in this time: ask for less", pointer="?to")
-    return sorted(found, key=lambda one: (one.due, one.course.pk))
+    # Of one time in the order of their courses, as they were found.
+    return sorted(found, key=attrgetter("due"))
 
 
 def _dates(row: Course, *, start: datetime, end: datetime, now: datetime) -> Iterator[Coming]:
@@ -70,7 +74,7 @@ def _dates(row: Course, *, start: datetime, end: datetime, now: datetime) -> Ite
         settled = max(row.settled, start - MICROSECOND) if certain else row.settled
         history = History(settled, closed, row.made)
         for due in plan.schedule.upcoming(history, terms=plan.terms, end=end, limit=MOST_OF_EACH):
-            yield Coming(row, due, Kind.CALENDAR.value, certain)
+            yield Coming(row, due, CALENDAR, certain)
     for told in row.outlooks:
         if told["kind"] == Kind.METER and told["due"]:
             yield Coming(row, datetime.fromisoformat(told["due"]), Kind.METER.value, certain=False)
