@@ -28,6 +28,9 @@ _MOST = 10_000
 # Rules repeat within some years: one whose dates miss the season as often as this never meets it.
 _MOST_SEASONS = 40
 
+# Of what is later no task can say when it is due.
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
 
 class BadSchedule(Invalid):
     """A schedule that cannot be kept."""
@@ -200,6 +203,8 @@ class Schedule:
         count, until = self.recurrence.count, self.recurrence.rule.until
         if count is not None:
             return made < count
+        if due >= LATEST:
+            return False
         return due.astimezone(self.recurrence.zone).replace(tzinfo=None) <= until
 
     def _counted_from(self, closed: datetime) -> datetime:

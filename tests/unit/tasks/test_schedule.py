@@ -208,6 +208,12 @@ class TestCountedFromCompletion:
         assert due(floating, "2026-03-01", History(MADE.settled, local("2026-02-20T09:00"), 3)) is None
 
     def test_ends_with_its_last_day(self):
+    @pytest.mark.parametrize("end", [";COUNT=5", ""], ids=["with a count", "without an end"])
+    def test_ends_before_the_years_that_a_task_cannot_name(self, end):
+        floating = schedule("FREQ=YEARLY;INTERVAL=40" + end, anchor="completed")
+        assert due(floating, "2026-01-02", History(MADE.settled, local("2026-01-02T09:00"), 1))
+        assert due(floating, "2066-01-02", History(MADE.settled, local("2066-01-02T09:00"), 2)) is None
+
         floating = schedule("FREQ=DAILY;INTERVAL=10;UNTIL=20260301", anchor="completed")
         assert due(floating, "2026-01-01", History(MADE.settled, local("2026-02-19T09:00"), 1))
         assert due(floating, "2026-01-01", History(MADE.settled, local("2026-02-20T09:00"), 1)) is None
