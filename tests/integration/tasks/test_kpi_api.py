@@ -140,6 +140,12 @@ class TestCompliance:
             task=task, asset=robot, kind="calendar", reason="scheduled", detail="", due=moment, grace=24 * HOUR
         )
 
+class TestPlace:
+    def test_is_one(self, api, vera, robot, station):
+        answer = api(vera).get(KPI, SPAN | {"equipment": robot.pk, "sensor": station.pk})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "?sensor")
+
+
     def test_counts_what_was_done_in_time(self, api, vera, robot):
         self.planned(robot, 100, state="done", completed=START + 90 * HOUR)
         self.planned(robot, 200, state="done", completed=START + 223 * HOUR)
