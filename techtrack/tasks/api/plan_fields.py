@@ -21,12 +21,11 @@ from techtrack.core.api.fields import (
 )
 from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.core.clock import isoformat
-from techtrack.tasks.api.fields import MOST_PEOPLE
 from techtrack.tasks.api.steps import ChecklistField
 from techtrack.tasks.domain.plans import MOST_TRIGGERS
 from techtrack.tasks.domain.plans import Kind as Trigger
 from techtrack.tasks.domain.reasons import Reason
-from techtrack.tasks.models import Course, Plan, Priority
+from techtrack.tasks.models import MOST_PEOPLE, Course, Plan, Priority
 
 TRIGGERS = ("timezone", "schedule", "meters", "conditions", "lead_time", "season")
 LONGEST_ESTIMATE = timedelta(days=366)

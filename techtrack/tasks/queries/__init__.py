@@ -10,7 +10,7 @@ from techtrack.tasks.queries.history import edits_since
 from techtrack.tasks.queries.labour import time_spent
 from techtrack.tasks.queries.letters import MENTION, REMINDER, REOPENED, letter, page_of
 from techtrack.tasks.queries.links import LinkExpired, NoSuchLink, linked
-from techtrack.tasks.queries.permissions import may_delete, may_write, strangers
+from techtrack.tasks.queries.permissions import may_delete, may_write, operates, strangers
 from techtrack.tasks.queries.reading import held, locked, parts, whole
 from techtrack.tasks.queries.steps import answers_of, checked, meters_before
 from techtrack.tasks.queries.talk import MOST_REMINDED, may_comment, readers, reminders_due
@@ -59,6 +59,7 @@ __all__ = [
     "may_delete",
     "may_write",
     "meters_before",
+    "operates",
     "page_of",
     "parts",
     "personal_data",

@@ -8,6 +8,7 @@ from techtrack.accounts.domain.credentials import digest
 from techtrack.accounts.queries import access_of
 from techtrack.core.errors import Fault, Gone, NotFound
 from techtrack.tasks.models import Task, TaskLink
+from techtrack.tasks.queries.permissions import may_delete
 
 
 class NoSuchLink(NotFound):
@@ -29,13 +30,18 @@ class LinkExpired(Gone):
 def linked(key: str, *, now: datetime) -> tuple[Task, TaskLink]:
     """Return the task that a key opens, and its link. A link has the authority of who made it, as it is today.
 
+    So it opens nothing where they could not make it any more.
+
     Raises:
         NoSuchLink, LinkExpired: see there.
     """
     link = TaskLink.objects.select_related("created_by").filter(digest=digest(key)).first()
     if link is None:
         raise NoSuchLink("this link leads nowhere")
-    task = Task.objects.visible_to(access_of(link.created_by)).whole().filter(pk=link.task_id).first()
-    if link.revoked_at is not None or link.expires_at <= now or not link.created_by.is_active or task is None:
+    if link.revoked_at is not None or link.expires_at <= now or not link.created_by.is_active:
+        raise LinkExpired
+    maker = access_of(link.created_by)
+    task = Task.objects.visible_to(maker).whole().filter(pk=link.task_id).first()
+    if task is None or not may_delete(maker, task):
         raise LinkExpired
     return task, link

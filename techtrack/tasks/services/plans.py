@@ -21,7 +21,7 @@ from techtrack.tasks import queries
 from techtrack.tasks.domain.plans import BadPlan, Kind, Outlook
 from techtrack.tasks.domain.reasons import Reason
 from techtrack.tasks.domain.schedule import Anchor
-from techtrack.tasks.domain.steps import dump_steps, parse_steps
+from techtrack.tasks.domain.steps import written_steps
 from techtrack.tasks.events import PlanChanged
 from techtrack.tasks.models import Course, Plan, PlanOwner, PlanRule, Task
 from techtrack.tasks.queries import planning
@@ -232,7 +232,7 @@ def _proven(columns: dict[str, Any]) -> dict[str, Any]:
     if "triggers" in columns:
         planning.parsed(columns["triggers"])
     if "checklist" in columns:
-        columns["checklist"] = dump_steps(parse_steps(columns["checklist"]))
+        columns["checklist"] = written_steps(columns["checklist"])
     return columns
 
 

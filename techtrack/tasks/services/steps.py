@@ -34,10 +34,13 @@ def answer_steps(*, task: Task, by: Access, answers: Any, expected: int | None, 
     refuse_finished(task.state)
     steps = parse_steps(task.checklist)
     meters = [step.key for step in steps if isinstance(step, Meter)]
-    before = queries.meters_before(asset_id=task.asset_id, keys=meters, task_id=task.pk, now=now)
+    before = queries.meters_before(task, keys=meters, now=now)
     given = parse_answers(steps, answers, before=before)
     _note_meters(task, steps, given, now)
-    changes = {"answers": _merged(task.answers, given, by, now)}
+    # Those to steps that are gone go with them, or there would be more of them with every other checklist.
+    there = {step.key for step in steps}
+    held = {key: answer for key, answer in task.answers.items() if key in there}
+    changes = {"answers": _merged(held, given, by, now)}
     return update_task(task=task, by=by, changes=changes, expected=expected, now=now)
 
 

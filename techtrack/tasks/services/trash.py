@@ -71,7 +71,7 @@ def restore_task(*, task: Task, by: Access, now: datetime) -> Task:
             task.change(expected=task.version, now=now, deleted_at=None, deleted_by_id=None)
     except Stale as error:
         raise NotDeleted("somebody else was faster") from error
-    explain(task, _EVERYTHING, now=now)
+    explain(task, _EVERYTHING, by=by, now=now)
     restored = queries.whole(task.pk)
     record(before, restored, by=by, now=now, event=TaskEdit.Event.RESTORED)
     return restored
