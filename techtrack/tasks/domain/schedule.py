@@ -144,7 +144,7 @@ class Schedule:
         """
         if self.anchor is Anchor.COMPLETED:
             return list(islice(takewhile(lambda due: due < end, self._floating(history, terms)), limit))
-        return self._between(self._unsettled(history), end, terms)[:limit]
+        return self._between(self._unsettled(history), end, terms, limit=limit)
 
     def meets(self, terms: Terms) -> bool:
         """Tell whether any of its dates lies in the season; what is counted from completions is brought there."""
@@ -162,8 +162,10 @@ class Schedule:
         earliest = now - _BACKLOG / self.recurrence.a_day
         return self._between(max(low, earliest), now + terms.lead + MICROSECOND, terms)
 
-    def _between(self, low: datetime, high: datetime, terms: Terms) -> list[datetime]:
-        return [due for due in self.recurrence.between(low, high, limit=_MOST) if terms.in_season(due)]
+    def _between(self, low: datetime, high: datetime, terms: Terms, *, limit: int = _MOST) -> list[datetime]:
+        # How many of them lie in a season nobody can tell.
+        found = self.recurrence.between(low, high, limit=limit if terms.season is None else _MOST)
+        return [due for due in found if terms.in_season(due)][:limit]
 
     def _chosen(self, opened: list[datetime], now: datetime) -> datetime | None:
         """Return the date that gets the task, None where it is none of these."""
@@ -201,10 +203,10 @@ class Schedule:
 
     def _lasts(self, due: datetime, made: int) -> bool:
         count, until = self.recurrence.count, self.recurrence.rule.until
-        if count is not None:
-            return made < count
         if due >= LATEST:
             return False
+        if count is not None:
+            return made < count
         return due.astimezone(self.recurrence.zone).replace(tzinfo=None) <= until
 
     def _counted_from(self, closed: datetime) -> datetime:
