@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from techtrack.accounts.domain.access import Access
-from techtrack.assets.models import Asset
+from techtrack.assets.models import Asset, Status
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Invalid
 from techtrack.tasks.domain.kpi import (
@@ -42,7 +42,10 @@ class TooMuchHappened(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose figures are asked for: of one asset, of a site, or of all that the caller may see; in [start, end)."""
+    """Whose figures are asked for: of one asset, of a site, or of all that the caller may see; in [start, end).
+
+    Of several assets, those that are not retired.
+    """
 
     access: Access
     start: datetime
@@ -75,7 +78,8 @@ def kpi(scope: Scope, *, now: datetime) -> Report:
 
 def _assets(scope: Scope) -> QuerySet[Asset]:
     rows = Asset.objects.visible_to(scope.access)
-    rows = rows if scope.asset_id is None else rows.filter(pk=scope.asset_id)
+    # What is scrapped never fails: it would make a plant better than it is.
+    rows = rows.exclude(status=Status.RETIRED) if scope.asset_id is None else rows.filter(pk=scope.asset_id)
     return rows if scope.site_id is None else rows.filter(site=scope.site_id)
 
 
