@@ -70,6 +70,7 @@ from techtrack.tasks.services.tasks import (
     update_task,
 )
 from techtrack.tasks.services.trash import KEPT, NotDeleted, delete_task, forget_deleted, restore_task
+from techtrack.tasks.services.waiting import put_off
 
 __all__ = [
     "KEPT",
@@ -144,6 +145,7 @@ __all__ = [
     "open_by_hand",
     "open_feed",
     "open_for_alert",
+    "put_off",
     "reconcile_counting",
     "replace_counter",
     "require_showing",
