@@ -24,7 +24,8 @@ class AssetMeter(models.Model):
     """What a meter has counted of an asset, up to the reading at ``time`` (µs); all plans that ask for it share it.
 
     ``key`` is its definition as a text. ``days`` holds the total by the end of each of the last days (UTC). ``behind``:
-    there are more readings than were counted. What the platform counts nobody is told of, what people say of it is.
+    there are more readings than were counted. ``replaced``: when (µs) other counters were put in, and what they showed,
+    the oldest first. What the platform counts nobody is told of, what people say of it is.
     """
 
     audited: ClassVar[Audited] = Audited()
@@ -39,6 +40,7 @@ class AssetMeter(models.Model):
     time = models.BigIntegerField(null=True)
     value = models.FloatField(default=0.0)
     days = models.JSONField(default=dict)
+    replaced = models.JSONField(default=list)
     behind = models.BooleanField(default=True)
     steps = models.PositiveIntegerField(default=0)
     look_at = models.DateTimeField(db_index=True)

@@ -163,8 +163,8 @@ class Course(models.Model):
     """How far a plan is at one asset; written by the planner, each time with the next number of ``steps``.
 
     ``task`` is the one that it waits for, None while none is unfinished. ``settled``, ``closed`` and ``made`` are those
-    of ``domain.schedule.History``; ``bases`` are what meters showed when the last task was closed. What comes first
-    is told by ``due`` to ``detail``, all of it by ``outlooks``.
+    of ``domain.schedule.History``; ``bases`` are what meters, by id, showed when the last task was closed. What comes
+    first is told by ``due`` to ``detail``, all of it by ``outlooks``.
     """
 
     plan = models.ForeignKey("tasks.Plan", models.CASCADE, related_name="+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -129,8 +130,12 @@ def used_since(row: AssetMeter, since: datetime) -> float:
         return 0.0
     meter, tally, longest = row.meter, Tally(), holding(row.asset)
     start = max(to_micros(since), row.time - RUN_DAYS // MICROSECOND)
-    for times, values in _series(row.asset_id, row.parameter, (start, row.time + 1)):
-        tally = count(meter, tally=tally, times=times, values=values, holds=longest)
+    put_in = {at: shows for at, shows in row.replaced if start < at <= row.time}
+    for low, high in pairwise([start, *put_in, row.time + 1]):
+        for times, values in _series(row.asset_id, row.parameter, (low, high)):
+            tally = count(meter, tally=tally, times=times, values=values, holds=longest)
+        if high in put_in:
+            tally = tally.replaced(time=high, value=put_in[high])
     return tally.total
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from django.db.models import F
+from django.db.models import Q
 
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.assets.models import Asset
@@ -69,6 +69,15 @@ def closing(row: Course, *, now: datetime) -> datetime | None:
     return (task.completed_at or now) if task.state == State.DONE else task.updated_at
 
 
+def unfinished(row: Course) -> Task | None:
+    """Return the newest unfinished task of a course, where it waits for none: one that came back, or was done in error.
+
+    The course was closed at once, when that was deleted or done; it is the plan's work all the same.
+    """
+    mine = Task.objects.kept().filter(planned__plan=row.plan_id, planned__asset=row.asset_id, state__in=UNFINISHED)
+    return mine.order_by("-pk").first()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the planner has read of one course: the facts, and the alerts that ask, by rule."""
@@ -99,7 +108,7 @@ def _use(meter: AssetMeter | None, row: Course, now: datetime) -> Use:
     """Return what was counted since the last closing; nobody knows before the meter has come to the present."""
     if meter is None:
         return Use(None, Record(Tally(), {}).pace(now=now))
-    base = row.bases.get(meter.key)
+    base = row.bases.get(str(meter.pk))
     known_ = meter.time is not None and not meter.behind and base is not None
     record = Record(Tally(meter.total, meter.time, meter.value), meter.days)
     return Use(max(meter.total - base, 0.0) if known_ else None, record.pace(now=now))
@@ -183,8 +192,14 @@ def rules_named(plan_id: int) -> set[int]:
 def work_on(alert_id: int) -> int | None:
     """Return the id of the unfinished task about an alert and its asset; what people note for themselves is none.
 
+    Also of one that a machine has opened for an earlier alert of the same rule at the asset: that is the same work.
     Whoever makes an alert into work takes turns here, until commit: the second one sees the task of the first.
     """
-    list(Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).values_list("pk"))
-    rows = Task.objects.kept().filter(alert=alert_id, asset=F("alert__asset"), state__in=UNFINISHED)
+    alert = Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).first()
+    if alert is None:
+        return None
+    same = Q(alert=alert_id)
+    if alert.rule_id is not None:
+        same |= Q(automatic=True, alert__rule=alert.rule_id)
+    rows = Task.objects.kept().filter(same, asset=alert.asset_id, state__in=UNFINISHED)
     return rows.order_by("pk").values_list("pk", flat=True).first()

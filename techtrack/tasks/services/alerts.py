@@ -19,7 +19,7 @@ from techtrack.tasks.services.recording import record
 
 @transaction.atomic
 def open_for_alert(*, alert_id: int, wish: Mapping[str, Any], now: datetime) -> Task | None:
-    """Open the task that a rule wishes for an alert; None where an unfinished one is there already.
+    """Open the task that a rule wishes for an alert; None where an unfinished one is there already, or of one before.
 
     Where the alert refutes a repair that is just being proved, that task is opened again instead. Call it in the
     transaction that raised the alert.

@@ -18,7 +18,7 @@ from techtrack.tasks.services.tasks import create_task
 
 
 class TaskExists(Conflict):
-    """The alert is somebody's work already."""
+    """The alert is somebody's work already, or an earlier one of its rule at the asset is still a machine's."""
 
     code = "task_exists"
 
@@ -32,7 +32,7 @@ def open_by_hand(*, alert: Alert, by: Access, data: Mapping[str, Any], now: date
     """
     by.require(Role.OPERATOR, alert.asset.site_id)
     if there := planning.work_on(alert.pk):
-        raise TaskExists(f"task {there} is about this alert already: finish that one")
+        raise TaskExists(f"task {there} is the work on this already: finish that one")
     wish = (alert.rule.open_task if alert.rule else None) or {}
     draft = draft_for_alert(wish, title=alert.title, asset=alert.asset.name, severity=alert.severity)
     columns = {"title": draft.title, "description": draft.description, "priority": draft.priority}

@@ -20,6 +20,8 @@ from techtrack.tasks.queries import counting, planning
 
 METERS_EVERY, RUNS_EVERY = timedelta(minutes=1), timedelta(minutes=5)
 WRITTEN_AT_ONCE = 500
+# More are not put in in the time that is counted again.
+MOST_REPLACED = 100
 
 
 class NoCounter(Invalid):
@@ -71,8 +73,10 @@ def replace_counter(*, row: AssetMeter, by: Access, shows: float, at: datetime, 
         raise Invalid("readings from after that were counted already: give the time of now", pointer="/at")
     said = {"time": to_micros(at), "value": shows}
     auditing.tell_changed(held, auditing.image(held, said), said)
-    AssetMeter.objects.filter(pk=held.pk).update(**said, steps=F("steps") + 1, look_at=now)
-    held.refresh_from_db(fields=[*said, "steps", "look_at"])
+    # Who counts these readings again needs to know.
+    replaced = [*held.replaced, (said["time"], shows)][-MOST_REPLACED:]
+    AssetMeter.objects.filter(pk=held.pk).update(**said, replaced=replaced, steps=F("steps") + 1, look_at=now)
+    held.refresh_from_db(fields=[*said, "replaced", "steps", "look_at"])
     return held
 
 
@@ -150,13 +154,13 @@ def _meter(asset_id: int, meter: Meter, now: datetime) -> AssetMeter:
 @transaction.atomic
 def reconcile_counting(*, now: datetime) -> None:
     """Count what plans ask for and nothing else; follow the runs of assets that show them."""
+    # In this order: of a plan that comes meanwhile no meter is idle.
+    there = list(AssetMeter.objects.values_list("pk", "asset_id", "key"))
     wanted = planning.meters_wanted()
     want_meters(wanted.items(), now=now)
-    idle = [
-        pk for pk, asset, key in AssetMeter.objects.values_list("pk", "asset_id", "key") if (asset, key) not in wanted
-    ]
+    idle = [pk for pk, asset, key in there if (asset, key) not in wanted]
     for start in range(0, len(idle), WRITTEN_AT_ONCE):
         AssetMeter.objects.filter(pk__in=idle[start : start + WRITTEN_AT_ONCE]).delete()
-    showing, there = counting.assets_that_show_running(), set(RunLog.objects.values_list("asset_id", flat=True))
-    rows = [RunLog(asset_id=asset_id, look_at=now) for asset_id in sorted(showing - there)]
+    showing, followed = counting.assets_that_show_running(), set(RunLog.objects.values_list("asset_id", flat=True))
+    rows = [RunLog(asset_id=asset_id, look_at=now) for asset_id in sorted(showing - followed)]
     RunLog.objects.bulk_create(rows, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)

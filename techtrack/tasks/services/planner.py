@@ -44,7 +44,7 @@ def look(row: Course, *, now: datetime) -> Task | None:
         _write(row, close(row, now) | _told(None, ()) | {"look_at": now + EVERY, "looked_at": now})
         return None
     meters = planning.meters(row, plan)
-    values = close(row, now) | _begin_meters(row, meters)
+    values = settle(row, now) | _begin_meters(row, meters)
     known = planning.known(row, plan, meters, now=now)
     decision = decide(plan, facts=known.facts, now=now)
     if decision.task is None:
@@ -113,6 +113,15 @@ def _alert(plan: Plan, known: planning.Known, asked: Outlook) -> Alert | None:
 # -- What becomes of a course -----------------------------------------------------------------------------
 
 
+def settle(row: Course, now: datetime) -> dict[str, Any]:
+    """Close a course as ``close`` does, and let it wait for what came back, in memory; return what this changes."""
+    values = close(row, now)
+    if row.task is None and (task := planning.unfinished(row)):
+        row.task = task
+        values |= {"task": task}
+    return values
+
+
 def close(row: Course, now: datetime) -> dict[str, Any]:
     """Close what a course waited for, in memory, if that is over; return the columns that this changes."""
     at = planning.closing(row, now=now)
@@ -125,13 +134,13 @@ def close(row: Course, now: datetime) -> dict[str, Any]:
 def _begin_meters(row: Course, meters: Mapping[str, AssetMeter]) -> dict[str, Any]:
     """Note what meters showed when the last task was closed, in memory, where that can be told by now."""
     since = row.closed or row.begun_at
-    ready = [meter for meter in meters.values() if meter.time is not None and not meter.behind]
-    fresh = {
-        meter.key: meter.total - counting.used_since(meter, since) for meter in ready if meter.key not in row.bases
-    }
+    # By their ids: one that left the plan and came back has begun to count anew.
+    there = {str(meter.pk): meter for meter in meters.values() if meter.time is not None and not meter.behind}
+    fresh = {pk: meter.total - counting.used_since(meter, since) for pk, meter in there.items() if pk not in row.bases}
     if not fresh:
         return {}
-    row.bases = row.bases | fresh
+    held = {str(meter.pk) for meter in meters.values()} & row.bases.keys()
+    row.bases = {pk: row.bases[pk] for pk in held} | fresh
     return {"bases": row.bases}
 
 

@@ -25,9 +25,10 @@ from techtrack.tasks.domain.steps import written_steps
 from techtrack.tasks.events import PlanChanged
 from techtrack.tasks.models import Course, Plan, PlanOwner, PlanRule, Task
 from techtrack.tasks.queries import planning
+from techtrack.tasks.queries.counting import RUN_DAYS
 from techtrack.tasks.services.counting import want_meters
 from techtrack.tasks.services.people import NamedTwice, UnknownPerson
-from techtrack.tasks.services.planner import bring, close
+from techtrack.tasks.services.planner import bring, settle
 
 WRITTEN_AT_ONCE = 500
 BY_HAND = "person"
@@ -57,7 +58,7 @@ def create_plan(*, by: Access, data: Mapping[str, Any], now: datetime) -> Plan:
     _require(by, plan)
     _check_owners(by, owners or (), known=())
     _check_rules(by, plan, held=())
-    _refuse_future(plan, now)
+    _check_last_done(plan, None, now)
     plan.save(force_insert=True)
     _put_people(plan, owners or ())
     _put_rules(plan)
@@ -83,7 +84,7 @@ def update_plan(*, plan: Plan, by: Access, changes: Mapping[str, Any], expected:
     known = set(plan.owners)
     plan.change(expected=expected, now=now, **columns)
     _require(by, plan)
-    _refuse_future(plan, now)
+    _check_last_done(plan, before, now)
     if owners is not None:
         _check_owners(by, owners, known=known)
         _put_people(plan, owners)
@@ -116,7 +117,7 @@ def open_ahead(*, plan: Plan, asset: Asset, by: Access, now: datetime) -> Task:
     row = planning.course(plan.pk, asset.pk)
     if row is None:
         raise NotOfThisPlan("the plan is not for this asset", pointer="/asset")
-    values = close(row, now)
+    values = settle(row, now)
     if row.task_id is not None:
         raise TaskWaits("the plan has an unfinished task here: finish that one, or call it off")
     asked = Outlook(Kind.CALENDAR, 0, now, now, Reason.SCHEDULED, "Somebody asked for it.")
@@ -236,9 +237,15 @@ def _proven(columns: dict[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _refuse_future(plan: Plan, now: datetime) -> None:
-    if plan.last_done is not None and plan.last_done > now:
+def _check_last_done(plan: Plan, before: _Before | None, now: datetime) -> None:
+    """Refuse a time from which nothing can be counted; what was right when it was said stays so."""
+    if plan.last_done is None:
+        return
+    if plan.last_done > now:
         raise BadPlan("this lies in the future", pointer="/last_done")
+    said = before is None or plan.last_done != before.last_done or not before.triggers.get("meters")
+    if said and plan.triggers.get("meters") and plan.last_done < now - RUN_DAYS:
+        raise BadPlan(f"meters are counted from {RUN_DAYS.days} days ago at most", pointer="/last_done")
 
 
 def _require(by: Access, plan: Plan) -> None:

@@ -55,6 +55,12 @@ class TestByHand:
         factories.make_task(None, automatic=True, alert_id=alert.pk, asset_id=alert.asset_id)
         assert press(api(olga), alert).status_code == 409
 
+    def test_counts_what_the_rule_has_opened_for_an_alert_before(self, api, olga, robot):
+        rule = factories.make_rule()
+        before = factories.make_alert(robot, rule=rule, is_open=False, active=False)
+        factories.make_task(None, automatic=True, alert_id=before.pk, asset_id=robot.pk)
+        assert press(api(olga), factories.make_alert(robot, rule=rule)).status_code == 409
+
     def test_is_the_work_that_the_rule_would_open(self, api, olga, alert):
         press(api(olga), alert)
         assert services.open_for_alert(alert_id=alert.pk, wish={}, now=factories.NOW) is None

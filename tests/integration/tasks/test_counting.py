@@ -12,14 +12,14 @@ from techtrack.accounts.queries import access_of
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Forbidden
 from techtrack.tasks import services
-from techtrack.tasks.models import AssetMeter, Plan, Run, RunLog
-from techtrack.tasks.queries import counting
+from techtrack.tasks.models import AssetMeter, Course, Plan, Run, RunLog
+from techtrack.tasks.queries import counting, planning
 from techtrack.tasks.services import NoCounter, NotReadYet
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.services import Saying, mark_quality
 from tests import factories
 from tests.factories import NOW
-from tests.integration.tasks.upkeep import DAY, HOUR, MINUTE, count, make_plan, send
+from tests.integration.tasks.upkeep import DAY, HOUR, MINUTE, count, look, make_plan, send
 
 pytestmark = pytest.mark.django_db
 HOURS = {"kind": "hours", "parameter": "speed", "above": 100.0}
@@ -39,6 +39,28 @@ class TestMeters:
         Plan.objects.get(pk=plan.pk).delete()
         services.reconcile_counting(now=NOW + 4 * HOUR)
         assert not AssetMeter.objects.exists()
+
+    def test_of_a_plan_that_comes_while_others_are_looked_through_stay(self, erik, robot, monkeypatch):
+        wanted = planning.meters_wanted
+
+        def slow():
+            found = wanted()
+            monkeypatch.undo()
+            make_plan(erik, robot, meters=[{"meter": HOURS, "every": 10}])
+            return found
+
+        monkeypatch.setattr(planning, "meters_wanted", slow)
+        services.reconcile_counting(now=NOW)
+        assert AssetMeter.objects.exists()
+
+    @pytest.mark.parametrize("kind", ["counter", "dose"])
+    def test_count_on_where_a_sensor_went_mad(self, erik, robot, kind):
+        make_plan(erik, robot, meters=[{"meter": {"kind": kind, "parameter": "hour_meter"}, "every": 10}])
+        for hour, value in enumerate([100.0, 101.0, -1.7e308, 1.7e308, 1.7e308, 102.0, 103.0]):
+            send(robot, NOW + hour * HOUR, NOW + (hour + 1) * HOUR, every=HOUR, hour_meter=value)
+        count(NOW + 8 * HOUR)
+        expected = {"counter": 1.0 + 102 + 1, "dose": (100 + 101 + 102) / 6}[kind]
+        assert total() == pytest.approx(expected)
 
     def test_stay_while_the_plan_is_paused(self, erik, robot):
         plan = make_plan(erik, robot, meters=[{"meter": HOURS, "every": 10}])
@@ -100,6 +122,20 @@ class TestReplacing:
         send(robot, NOW + 4 * HOUR, NOW + 5 * HOUR, hour_meter=7.0)
         count(NOW + 6 * HOUR)
         assert total() == 15
+
+    def test_is_not_forgotten_where_readings_are_counted_again(self, meter, erik, olga, robot):
+        self.replace(meter, olga, shows=9000.0)
+        send(robot, NOW + 4 * HOUR, NOW + 5 * HOUR, hour_meter=9007.0)
+        count(NOW + 6 * HOUR)
+        row = AssetMeter.objects.select_related("asset__type").get()
+        since = [counting.used_since(row, NOW + hours * HOUR) for hours in (-1, 2, 4)]
+        assert since == [17.0, 7.0, 0.0]
+        # Such as of a plan that is told later when its work was done last.
+        plan = Plan.objects.get()
+        last = {"last_done": NOW - HOUR}
+        services.update_plan(plan=plan, by=access_of(erik), changes=last, expected=None, now=NOW + 6 * HOUR)
+        assert look(NOW + 6 * HOUR) == []
+        assert Course.objects.get().outlooks[0]["detail"].startswith("17 of 500 counted")
 
     def test_is_recorded(self, meter, olga, robot):
         self.replace(meter, olga)

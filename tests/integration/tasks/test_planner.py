@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -10,6 +11,7 @@ from techtrack.accounts.queries import access_of
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset
 from techtrack.tasks import services
+from techtrack.tasks.domain.plans import BadPlan
 from techtrack.tasks.models import AssetMeter, Course, Plan, PlannedTask, Proof, Task
 from techtrack.tasks.queries.upcoming import upcoming
 from tests import factories
@@ -201,6 +203,21 @@ class TestLastDone:
         assert [task.asset_id for task in look(NOW + DAY)] == [robot.pk]
         assert Course.objects.get(plan=plan, asset=late.pk).closed == NOW + DAY
 
+    METERS: ClassVar = [{"meter": HOURS, "every": 10}]
+
+    def test_is_not_longer_ago_than_meters_are_counted_again(self, erik, robot):
+        with pytest.raises(BadPlan, match="366 days") as refused:
+            make_plan(erik, robot, meters=self.METERS, last_done=NOW - 367 * DAY)
+        assert refused.value.faults[0].pointer == "/last_done"
+        assert make_plan(erik, robot, schedule=self.MONTHLY, last_done=NOW - 367 * DAY)
+
+    def test_stays_as_it_was_said_however_long_ago_that_is_by_now(self, erik, robot):
+        plan = make_plan(erik, robot, meters=self.METERS, last_done=NOW - 300 * DAY)
+        later = NOW + 100 * DAY
+        change(plan, erik, now=later, name="Oil it", last_done=plan.last_done)
+        with pytest.raises(BadPlan):
+            change(plan, erik, now=later, last_done=NOW - 301 * DAY)
+
 
 def change(plan, by, *, now, **changes):
     found = Plan.objects.get(pk=plan.pk)
@@ -261,6 +278,29 @@ class TestMeters:
         assert abs(found.due - (NOW + 10 * DAY)) < 6 * HOUR
         assert "8 a day" in found.detail
 
+    def test_that_leave_the_plan_and_come_back_count_on_from_when_the_work_was_done(self, erik, robot):
+        counter = {"kind": "counter", "parameter": "hour_meter"}
+        send(robot, NOW - 2 * HOUR, NOW - HOUR, hour_meter=0.0)
+        send(robot, NOW - HOUR, NOW, hour_meter=9000.0)
+        plan = make_plan(erik, robot, meters=[{"meter": counter, "every": 100}])
+        count(NOW + HOUR)
+        look(NOW + HOUR)
+        change(
+            plan,
+            erik,
+            now=NOW + HOUR,
+            triggers={"timezone": "UTC", "schedule": WEEKLY | {"dtstart": "2027-06-07T06:00"}},
+        )
+        count(NOW + HOUR)
+        assert not AssetMeter.objects.exists()
+        later = NOW + 60 * DAY
+        send(robot, later - 10 * HOUR, later - 9 * HOUR, hour_meter=9000.0)
+        send(robot, later - 9 * HOUR, later, hour_meter=9150.0)
+        change(plan, erik, now=later, triggers={"timezone": "UTC", "meters": [{"meter": counter, "every": 100}]})
+        count(later + HOUR)
+        [task] = look(later + HOUR)
+        assert PlannedTask.objects.get(task=task).detail == "150 of 100 counted."
+
     def test_that_nobody_can_count_say_so(self, erik, robot):
         plan = make_plan(erik, robot, meters=[{"meter": HOURS, "every": 80}])
         count(NOW)
@@ -279,6 +319,47 @@ class TestMeters:
         send(robot, NOW, NOW + 7 * HOUR, speed=1500.0)
         count(NOW + 8 * HOUR)
         assert [task.title for task in look(NOW + 8 * HOUR)] == ["Inspect it"]
+
+
+class TestWhatComesBack:
+    """A task that was deleted or finished in error, and is open again, is the plan's one unfinished task."""
+
+    @pytest.fixture
+    def plan(self, erik, robot):
+        return make_plan(erik, robot, schedule=WEEKLY)
+
+    @pytest.fixture(params=["deleted", "done"])
+    def task(self, request, olga, plan):
+        """One that the planner has seen to be over, and that is open again since."""
+        [task] = look(MONDAY)
+        if request.param == "done":
+            finish(task, olga, now=MONDAY + HOUR)
+            look(MONDAY + 2 * HOUR)
+            return finish(task, olga, now=MONDAY + 3 * HOUR, state="open")
+        whole = Task.objects.whole().get(pk=task.pk)
+        services.delete_task(task=whole, by=access_of(olga), expected=None, now=MONDAY + HOUR)
+        look(MONDAY + 2 * HOUR)
+        gone = Task.objects.whole().get(pk=task.pk)
+        return services.restore_task(task=gone, by=access_of(olga), now=MONDAY + 3 * HOUR)
+
+    def test_keeps_the_plan_from_a_second_one(self, plan, task):
+        assert look(MONDAY + 7 * DAY) == []
+        assert course(plan).task_id == task.pk
+
+    def test_closes_the_course_once_it_is_done(self, plan, task, olga):
+        look(MONDAY + DAY)
+        finish(task, olga, now=MONDAY + 2 * DAY)
+        assert look(MONDAY + 3 * DAY) == []
+        assert (course(plan).task_id, course(plan).closed) == (None, MONDAY + 2 * DAY)
+        assert len(look(MONDAY + 7 * DAY)) == 1
+
+    def test_is_what_somebody_is_to_finish_who_asks_for_the_next_one(self, plan, task, olga, robot):
+        with pytest.raises(services.TaskWaits):
+            services.open_ahead(plan=plan, asset=robot, by=access_of(olga), now=MONDAY + 4 * HOUR)
+
+    def test_is_nothing_to_another_plan(self, erik, robot, task):
+        make_plan(erik, robot, name="Inspect it", schedule=WEEKLY)
+        assert [task.title for task in look(MONDAY + 7 * DAY)] == ["Inspect it"]
 
 
 class TestWhicheverComesFirst:
