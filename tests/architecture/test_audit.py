@@ -44,7 +44,8 @@ SILENT_WRITES = {
     "techtrack/tasks/services/following.py forget_person Task.update",
     "techtrack/tasks/services/categories.py delete_category Task.update",
 }
-# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of tasks whose
+# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, of when
+# something is looked at again, and of tasks whose
 # person goes.
 LOOKED_AT = {
     "techtrack/accounts/services/lockout.py _begun",
@@ -53,6 +54,7 @@ LOOKED_AT = {
     "techtrack/notifications/services/sending.py record_failure",
     "techtrack/notifications/services/sending.py _revive",
     "techtrack/notifications/services/sending.py withdraw",
+    "techtrack/tasks/services/waiting.py put_off",
 }
 # Tables that come, or go along with others, untold.
 EXCEPTIONS = {"Alert": Audited(creation=False, cascades=False), "Task": Audited(cascades=False)}
