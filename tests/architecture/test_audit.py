@@ -44,9 +44,8 @@ SILENT_WRITES = {
     "techtrack/tasks/services/following.py forget_person Task.update",
     "techtrack/tasks/services/categories.py delete_category Task.update",
 }
-# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, of when
-# something is looked at again, and of tasks whose
-# person goes.
+# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of when something
+# is looked at again.
 LOOKED_AT = {
     "techtrack/accounts/services/lockout.py _begun",
     "techtrack/notifications/services/holding.py put_off_held",
