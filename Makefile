@@ -29,9 +29,10 @@ test-sqlite: install-dev
 	@echo "Testing on SQLite ..."
 	@TECHTRACK_TEST_DATABASE=sqlite $(PYTEST) -n $(WORKERS) --dist loadgroup $(TESTS)
 
+# Unit tests know no database: once is enough.
 test-postgres: install-dev
 	@echo "Testing on PostgreSQL ..."
-	@TECHTRACK_TEST_DATABASE=postgres $(PYTEST) -n $(WORKERS) --dist loadgroup $(TESTS)
+	@TECHTRACK_TEST_DATABASE=postgres $(PYTEST) -n $(WORKERS) --dist loadgroup --ignore=tests/unit $(TESTS)
 
 # In the order of cost: the cheap checks fail first.
 check: lint types arch migrations test schema docs ## everything that CI does

@@ -194,6 +194,7 @@ def loops() -> list[Loop]:
         Loop("prover", task_jobs.prove_repairs, every=2.0, rest=0.2),
         Loop("loose files", task_jobs.collect_files, every=3600.0),
         Loop("old rejections", integration_jobs.forget_rejected, every=3600.0),
+        Loop("forgotten clocks", task_jobs.stop_clocks, every=600.0),
     ]
 
 

@@ -35,6 +35,7 @@ from techtrack.tasks.models import (
     Task,
     TaskEdit,
     TaskLink,
+    TaskNumber,
     TaskOwner,
     TaskShare,
     TimeEntry,
@@ -181,8 +182,8 @@ def make_task(
     creator: User | None, *, owners: Sequence[User] = (), shared_with: Sequence[User] = (), **fields: Any
 ) -> Task:
     """A task with its owners, and the people who may read it."""
-    defaults = {"title": f"Task {next(_numbers)}", "change_no": Head.take(HEAD)}
-    task = Task.objects.create(created_by=creator, **(defaults | STAMPS | fields))
+    task = Task.objects.create(created_by=creator, **({"title": f"Task {next(_numbers)}"} | STAMPS | fields))
+    TaskNumber.objects.create(task=task, number=Head.take(HEAD))
     for user in owners:
         TaskOwner.objects.create(task=task, user=user)
     for user in shared_with:
@@ -272,7 +273,7 @@ def make_meter(asset: Asset, **fields: Any) -> AssetMeter:
     """A counter of an asset that stands at 1,000."""
     number = next(_numbers)
     defaults: dict[str, Any] = {"kind": "counter", "parameter": f"hours_{number}", "total": 1000.0, "behind": False}
-    made = defaults | {"key": f"counter:hours_{number}:None:None", "time": to_micros(NOW), "look_at": NOW}
+    made = defaults | {"key": f"counter:hours_{number}:None:None", "time": to_micros(NOW) - 1, "look_at": NOW}
     return AssetMeter.objects.create(asset_id=asset.pk, **(made | fields))
 
 

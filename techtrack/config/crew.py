@@ -31,6 +31,8 @@ APPLICATION = "techtrack.config.asgi:application"
 # What a process tells: how many connections it was given so far, how many of them are open.
 REPORT = struct.Struct("!QQ")
 BACKLOG = 2048
+# When to try again to hand over whom nobody could take, in seconds.
+SOON = 0.02
 # By this name prometheus_client is told of a folder that several processes share.
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 # Who ended within so many seconds of its start waits as long before it is started again.
@@ -112,6 +114,8 @@ class Crew:
         self._due = [0.0] * count
         self._selector = selectors.DefaultSelector()
         self._served = self._at_the_door = False
+        # Came when nobody could take one more.
+        self._held: socket.socket | None = None
 
     def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C.
@@ -125,14 +129,21 @@ class Crew:
         try:
             while True:
                 self._start_who_is_due()
+                self._hand_over()
                 self._watch_the_door()
-                # Who waits for its start is looked after now and then.
-                for key, _ in self._selector.select(None if all(self._processes) else SHORT_LIFE / 10):
+                for key, _ in self._selector.select(self._patience):
                     key.data()
         except KeyboardInterrupt:
             return
         finally:
             self._end()
+
+    @property
+    def _patience(self) -> float | None:
+        """For how long nothing needs to be looked after that does not speak for itself, in seconds."""
+        if self._held is not None:
+            return SOON
+        return None if all(self._processes) else SHORT_LIFE / 10
 
     @property
     def _ready(self) -> list[Process]:
@@ -146,12 +157,12 @@ class Crew:
                 self._selector.register(started.system.sentinel, selectors.EVENT_READ, partial(self._bury, number))
 
     def _watch_the_door(self) -> None:
-        """Listen from when the first can serve; while nobody can, connections wait in the system's line."""
+        """Listen from when the first can serve; while nobody can take one, connections wait in the system's line."""
         if self._ready and not self._served:
             self._served = True
             self._listener.listen(BACKLOG)
             self._listener.settimeout(0)
-        if bool(self._ready) != self._at_the_door:
+        if (bool(self._ready) and self._held is None) != self._at_the_door:
             self._at_the_door = not self._at_the_door
             if self._at_the_door:
                 self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -161,9 +172,15 @@ class Crew:
     def _accept(self) -> None:
         # Who came may have gone again.
         with suppress(OSError):
-            connection, _ = self._listener.accept()
-            with connection:
-                any(process.give(connection) for process in sorted(self._ready, key=lambda one: one.load))
+            self._held, _ = self._listener.accept()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give whom we hold to the one with fewest; nobody can while the lines to all of them are full."""
+        held = self._held
+        if held is not None and any(process.give(held) for process in sorted(self._ready, key=lambda one: one.load)):
+            held.close()
+            self._held = None
 
     def _hear(self, process: Process) -> None:
         if not process.hear():
@@ -192,6 +209,8 @@ class Crew:
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
         self._listener.close()
+        if self._held is not None:
+            self._held.close()
         living = [process for process in self._processes if process]
         for process in living:
             process.system.terminate()

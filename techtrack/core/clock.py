@@ -62,8 +62,10 @@ def iso_duration(duration: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     exact = f"{seconds}.{duration.microseconds:06}".rstrip("0").rstrip(".")
     days = f"{duration.days}D" if duration.days else ""
-    parts = ((str(hours), "H"), (str(minutes), "M"), (exact, "S"))
-    time = "".join(f"{number}{unit}" for number, unit in parts if number != "0")
+    parts = {"H": str(hours), "M": str(minutes), "S": exact}
+    # RFC 3339, appendix A, and so JSON Schema, knows no hours and seconds without the minutes between them.
+    kept = {"M"} if hours and exact != "0" else set()
+    time = "".join(f"{number}{unit}" for unit, number in parts.items() if number != "0" or unit in kept)
     return f"P{days}T{time}" if time else f"P{days or 'T0S'}"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-# A cell that begins with one of these may be taken for a formula by whoever opens the file.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins with one of these may be taken for a formula by whoever opens the file; the last four are = + - @
+# as wide as a Chinese character, which some programs read as the narrow ones.
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def harmless(text: str) -> str:

@@ -37,7 +37,6 @@ SILENT_WRITES = {
     "techtrack/tasks/services/feeds.py open_feed CalendarFeed.update",
     "techtrack/tasks/services/labour.py count_time Task.update",
     # A number for those who keep a copy, and places on the board that nobody has chosen.
-    "techtrack/tasks/services/numbering.py number_changes Task.update",
     "techtrack/tasks/services/board.py _make_room Task.update",
     # What stays behind when something goes that it named: the going is told.
     "techtrack/notifications/services/channels.py delete_channel Route.update",
@@ -45,8 +44,8 @@ SILENT_WRITES = {
     "techtrack/tasks/services/following.py forget_person Task.update",
     "techtrack/tasks/services/categories.py delete_category Task.update",
 }
-# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of tasks whose
-# person goes.
+# Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of when something
+# is looked at again.
 LOOKED_AT = {
     "techtrack/accounts/services/lockout.py _begun",
     "techtrack/notifications/services/holding.py put_off_held",
@@ -54,7 +53,7 @@ LOOKED_AT = {
     "techtrack/notifications/services/sending.py record_failure",
     "techtrack/notifications/services/sending.py _revive",
     "techtrack/notifications/services/sending.py withdraw",
-    "techtrack/tasks/services/following.py forget_person",
+    "techtrack/tasks/services/waiting.py put_off",
 }
 # Tables that come, or go along with others, untold.
 EXCEPTIONS = {"Alert": Audited(creation=False, cascades=False), "Task": Audited(cascades=False)}

@@ -68,7 +68,8 @@ def operations(document: dict[str, Any]) -> dict[str, Operation]:
 
 def _operation(document: dict[str, Any], method: str, path: str, said: dict[str, Any]) -> Operation:
     query = {one["name"]: one["schema"] for one in said.get("parameters", []) if one.get("in") == "query"}
-    content = said.get("requestBody", {}).get("content", {})
+    # A form is another language: its door says 415 to all of these.
+    content = {kind: one for kind, one in said.get("requestBody", {}).get("content", {}).items() if "json" in kind}
     members: dict[str, Any] = {}
     for media in list(content.values())[:1]:
         for schema in _alternatives(document, media["schema"]):

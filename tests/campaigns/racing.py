@@ -100,15 +100,15 @@ def _json(body: Any) -> bytes:
 # -- What is raced for ------------------------------------------------------------------------------------
 
 
-def _task(_: int) -> Any:
+def _robot(_: int) -> Any:
     from tests import factories  # noqa: PLC0415 - the settings come first
 
-    task = factories.make_task(_person("adam"), description="0")
-    return {"path": f"/api/tasks/{task.pk}/"}
+    robot = factories.make_equipment(description="0")
+    return {"path": f"/api/equipment/{robot.pk}/"}
 
 
 def _count_in(client: Client, world: Any, _round: int, _worker: int) -> None:
-    """Count one further in a task's description, as an editor would: read it, and write if it is still so."""
+    """Count one further in a machine's description, as an editor would: read it, and write if it is still so."""
     while True:
         _, told, tag = client.ask("GET", world["path"])
         body = {"description": str(int(told["description"]) + 1)}
@@ -267,7 +267,7 @@ def _orphans(world: Any, answers: Sequence[Answer]) -> Iterator[str]:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "counting": Scenario(_task, _count_in, _miscounted, together=False),
+    "counting": Scenario(_robot, _count_in, _miscounted, together=False),
     "claiming": Scenario(_alerts, _acknowledge, _claimed_twice),
     "registering": Scenario(_names, _register, _registered_twice),
     "repeating": Scenario(_keys, _repeat, _repeated),

@@ -160,7 +160,9 @@ class TestPreparing:
         code = "import django; django.setup(); from techtrack.config.server import prepare; prepare()"
         settings = {
             "TECHTRACK_HOME": str(tmp_path),
-            "DATABASE_URL": platform.database_url(tmp_path, f"techtrack_{tmp_path.parent.name}".replace("-", "_")),
+            "DATABASE_URL": platform.database_url(
+                tmp_path, f"techtrack_{tmp_path.parent.name}".replace("-", "_"), new=True
+            ),
         }
         started = [
             subprocess.Popen(

@@ -75,7 +75,7 @@ def wait(true: Callable[[], object], seconds: float) -> None:
 
 @pytest.fixture
 def demo(tmp_path, worker_id) -> Iterator[Demo]:
-    running = Demo(tmp_path, database_url(tmp_path, f"techtrack_demo_{worker_id}"))
+    running = Demo(tmp_path, database_url(tmp_path, f"techtrack_demo_{worker_id}", new=True))
     yield running
     running.stop()
 

@@ -27,7 +27,7 @@ PASSWORD = "correct horse battery staple"
 def plant(tmp_path, mailbox, worker_id) -> Iterator[Platform]:
     """A platform of its own that sends its mail to the test."""
     settings = {"EMAIL_URL": mailbox.url}
-    url = database_url(tmp_path, f"techtrack_journey_{worker_id}")
+    url = database_url(tmp_path, f"techtrack_journey_{worker_id}", new=True)
     running = Platform(tmp_path, database_url=url, settings=settings)
     running.start()
     running.make_admin()

@@ -24,6 +24,8 @@ from tests.plugins.platform import ROOT, Platform, database_url
 
 pytestmark = pytest.mark.xdist_group("campaigns")
 PATIENCE = 30.0
+# Than the lines to two processes hold, each some 280.
+MORE = 800
 
 
 class Crew(Platform):
@@ -172,6 +174,20 @@ class TestConnections:
         assert eventually(lambda: sum(crew.open()) == 6 and crew.open()) == [3, 3]
         for line in held:
             line.close()
+
+    def test_that_come_while_nobody_can_take_one_more_wait_and_are_answered(self, crew):
+        below = crew.processes()
+        with ExitStack() as held:
+            for process in below:
+                process.suspend()
+                held.callback(process.resume)
+            came = [held.enter_context(socket.create_connection(("127.0.0.1", crew.port))) for _ in range(MORE)]
+            for line in came:
+                line.settimeout(PATIENCE)
+                line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            for process in below:
+                process.resume()
+            assert [line.recv(12) for line in came] == [b"HTTP/1.1 200"] * MORE
 
 
 class TestMemories:

@@ -80,7 +80,9 @@ def test_alert_task_repair_verified(platform, press):
     told = verification(platform, task["id"])
     assert (told["attempt"], told["evidence"], told["ran"]) == (1, None, "PT2S")
     history = the(platform, f"/api/tasks/{task['id']}/history/")
-    assert any(edit["after"].get("verification") == "verified" for edit in history)
+    told = [one["after"] for edit in history for one in edit["changes"] if one["field"] == "verification"]
+    # The newest first.
+    assert (told[0], told[-1]) == ("verified", "waiting")
     # And the figures know of it.
     figures = platform.call("GET", "/api/tasks/kpi/", params={"equipment": press}).json()["reliability"]
     assert figures["failures"] == 1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -139,15 +142,44 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def database_url(home: Path, name: str) -> str:
-    """An empty database for one platform: a file, or on PostgreSQL a new database ``name``."""
+def database_url(home: Path, name: str, *, new: bool = False) -> str:
+    """A database for one platform: a file, or on PostgreSQL a database ``name``; ``new`` is wholly empty.
+
+    Any other is as the first start of a platform leaves it, which takes seconds.
+    """
     if not servers.on_postgres():
-        return f"sqlite:///{home / 'techtrack.sqlite3'}"
-    parts = urlsplit(os.environ["DATABASE_URL"])
+        path = home / "techtrack.sqlite3"
+        if not new:
+            shutil.copy(_first_start(), path)
+        return f"sqlite:///{path}"
+    _create(name, "template1" if new else _first_start())
+    return _named(name)
+
+
+@cache
+def _first_start() -> str:
+    """Return the path or the name of a database that a platform has just set up; one for each process of the run."""
+    home = Path(tempfile.mkdtemp(prefix="first-start-", dir=os.environ[servers.ROOT_VARIABLE]))
+    path, name = home / "techtrack.sqlite3", f"techtrack_first_start_{os.getpid()}"
+    if servers.on_postgres():
+        _create(name, "template1")
+    url = _named(name) if servers.on_postgres() else f"sqlite:///{path}"
+    env = _clean_environment() | {"TECHTRACK_HOME": str(home), "DATABASE_URL": url, "PYTHON_DOTENV_DISABLED": "1"}
+    command = [sys.executable, "manage.py", "migrate", "-v0"]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return name if servers.on_postgres() else str(path)
+
+
+def _create(name: str, template: str) -> None:
+    new, old = sql.Identifier(name), sql.Identifier(template)
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return urlunsplit(parts._replace(path=f"/{name}"))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(new))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(new, old))
+
+
+def _named(name: str) -> str:
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 def _clean_environment() -> dict[str, str]:

@@ -35,7 +35,7 @@ class WriteSerializer(WholeSerializer):
         min_value=1, max_value=BIGGEST_ID, required=False, help_text="Of what is updated or deleted."
     )
     version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, help_text="The version that it must still have."
+        min_value=1, max_value=2**31 - 1, required=False, help_text="The version that you have read, as `If-Match`."
     )
     body = ObjectField(required=False, help_text="Of what is created or updated.")
 

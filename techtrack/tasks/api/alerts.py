@@ -17,9 +17,9 @@ from techtrack.core.api.fields import MomentField, refuse_unknown_fields
 from techtrack.core.api.filters import BIGGEST_ID, refuse_unknown_parameters
 from techtrack.core.api.idempotency import keyed
 from techtrack.tasks import services
-from techtrack.tasks.api.fields import MOST_PEOPLE, TaskSerializer
+from techtrack.tasks.api.fields import TaskSerializer
 from techtrack.tasks.api.made import made
-from techtrack.tasks.models import Priority
+from techtrack.tasks.models import MOST_PEOPLE, Priority
 
 
 class AlertTaskSerializer(serializers.Serializer[Any]):

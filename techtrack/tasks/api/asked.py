@@ -28,7 +28,7 @@ def asked_place(request: Request) -> Place:
     """Read ``equipment``, ``sensor``, ``site`` and ``timezone`` of a query.
 
     Raises:
-        Invalid: an id is none, or there is no such time zone.
+        Invalid: an id is none, two are asked of at once, or there is no such time zone.
         NotFound: there is no such thing, or the caller may not see it.
     """
     asset, site = _asset(request), _site(request)
@@ -39,6 +39,8 @@ def asked_place(request: Request) -> Place:
 
 
 def _asset(request: Request) -> Asset | None:
+    if {kind.value for kind in Kind} <= request.query_params.keys():
+        raise Invalid("ask of equipment or of a sensor, not of both", pointer=f"?{Kind.SENSOR.value}")
     for kind in Kind:
         number = _number(request, kind.value)
         if number is not None:

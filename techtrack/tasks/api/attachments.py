@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from techtrack.core import clock
 from techtrack.core.api.downloads import AnyForm
 from techtrack.core.api.fields import ResourceSerializer, refuse_unknown_fields
-from techtrack.core.errors import NotFound
+from techtrack.core.errors import Invalid, NotFound
 from techtrack.tasks import queries, services
 from techtrack.tasks.api.of_task import OfTaskViewSet
 from techtrack.tasks.domain.attachments import BIGGEST, FORMS, LONGEST_NAME
@@ -73,6 +73,8 @@ class AttachmentViewSet(OfTaskViewSet):
         serializer = UploadSerializer(data=body)
         refuse_unknown_fields(body, serializer)
         serializer.is_valid(raise_exception=True)
+        if len(body.getlist("file")) > 1:
+            raise Invalid("one file at a time", pointer="/file")
         file = serializer.validated_data["file"]
         # One byte more than may be: enough to be refused.
         upload = services.Upload(file.name, file.content_type or "", file.read(BIGGEST + 1))

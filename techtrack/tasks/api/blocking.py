@@ -14,11 +14,11 @@ from techtrack.tasks.models import Block, State, Task
 
 
 class BlockSerializer(ResourceSerializer):
-    """A task that is waited for: until it is done or cancelled."""
+    """A task that is waited for: until it is done or cancelled. Of one that you may not see there is its id alone."""
 
     task = VisibleField(source="blocker", queryset=Task.objects.all())
-    title = serializers.CharField(source="blocker.title", read_only=True)
-    state = serializers.ChoiceField(source="blocker.state", choices=State.choices, read_only=True)
+    title = serializers.CharField(source="blocker.title", read_only=True, allow_null=True)
+    state = serializers.ChoiceField(source="blocker.state", choices=State.choices, read_only=True, allow_null=True)
     due_date = serializers.DateTimeField(source="blocker.due_date", read_only=True, allow_null=True)
 
     class Meta:
@@ -28,9 +28,13 @@ class BlockSerializer(ResourceSerializer):
         # What the constraints forbid, the service says in words.
         validators: ClassVar[list[Any]] = []
 
+    def to_representation(self, instance: Block) -> dict[str, Any]:
+        told = super().to_representation(instance)
+        return told if instance.seen else told | {"title": None, "state": None, "due_date": None}
+
 
 class BlockViewSet(OfTaskViewSet):
-    """The tasks that this one waits for, as far as you may see them."""
+    """The tasks that this one waits for."""
 
     http_method_names = ["get", "post", "delete", "head", "options"]
     queryset = Block.objects.select_related("blocker")

@@ -61,7 +61,8 @@ class DowntimeSerializer(ResourceSerializer):
             return attrs | {"asset": given[0]}
         # null empties only the name that the asset goes by: the other one is empty anyway.
         if not self.partial or any(getattr(self.instance, name, None) for name in named):
-            raise serializers.ValidationError({"equipment": "Equipment or a sensor is needed."}, code="required")
+            name = next(iter(named), "equipment")
+            raise serializers.ValidationError({name: "Equipment or a sensor is needed."}, code="required")
         return attrs
 
 

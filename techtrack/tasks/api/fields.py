@@ -23,9 +23,7 @@ from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.tasks.api.steps import AnsweredField, ChecklistField, ProgressField, RemindersField, shown
 from techtrack.tasks.domain.recurrence import LONGEST_RRULE
 from techtrack.tasks.domain.workflow import is_overdue
-from techtrack.tasks.models import Category, Level, Phase, Priority, Task, phase_of, planned_of
-
-MOST_PEOPLE = 100
+from techtrack.tasks.models import MOST_PEOPLE, Category, Level, Phase, Priority, Task, phase_of, planned_of
 
 
 def _or_none(moment: datetime | None) -> str | None:

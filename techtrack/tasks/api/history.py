@@ -17,8 +17,8 @@ class FieldChangeSerializer(serializers.Serializer[Any]):
     """What became of one field."""
 
     field = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField(help_text="Null where there was nothing.")
+    after = serializers.JSONField(help_text="Null where there is nothing any more.")
 
 
 class TaskEditSerializer(serializers.ModelSerializer[TaskEdit]):

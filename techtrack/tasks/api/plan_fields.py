@@ -21,12 +21,11 @@ from techtrack.core.api.fields import (
 )
 from techtrack.core.api.filters import BIGGEST_ID
 from techtrack.core.clock import isoformat
-from techtrack.tasks.api.fields import MOST_PEOPLE
 from techtrack.tasks.api.steps import ChecklistField
 from techtrack.tasks.domain.plans import MOST_TRIGGERS
 from techtrack.tasks.domain.plans import Kind as Trigger
 from techtrack.tasks.domain.reasons import Reason
-from techtrack.tasks.models import Course, Plan, Priority
+from techtrack.tasks.models import MOST_PEOPLE, Course, Plan, Priority
 
 TRIGGERS = ("timezone", "schedule", "meters", "conditions", "lead_time", "season")
 LONGEST_ESTIMATE = timedelta(days=366)
@@ -89,6 +88,11 @@ class ScheduleField(ObjectField):
 @extend_schema_field(SEASON)
 class SeasonField(ObjectField):
     """The part of the year in which work is wanted."""
+
+
+@extend_schema_field(OUTLOOK)
+class OutlookField(ObjectField):
+    """What one trigger of a plan says."""
 
 
 @extend_schema_field({"type": "array", "maxItems": MOST_TRIGGERS, "items": METER})
@@ -259,8 +263,8 @@ def _asked(before: dict[str, Any], told: dict[str, Any], asset: Asset | None, si
 
 
 def _triggers(plan: Plan) -> dict[str, Any]:
-    nothing = {"timezone": "UTC", "schedule": None, "meters": [], "conditions": [], "lead_time": "PT0S", "season": None}
-    return nothing | plan.triggers
+    nothing: dict[str, Any] = dict.fromkeys(TRIGGERS) | {"timezone": "UTC", "meters": [], "conditions": []}
+    return nothing | {"lead_time": "PT0S", **plan.triggers}
 
 
 def course_shown(row: Course) -> dict[str, Any]:
@@ -294,7 +298,7 @@ class PlanAssetSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=[kind.value for kind in Trigger], allow_null=True)
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], allow_null=True)
     detail = serializers.CharField()
-    outlooks = serializers.ListField(child=extend_schema_field(OUTLOOK)(ObjectField)())
+    outlooks = serializers.ListField(child=OutlookField())
     last_closed = serializers.DateTimeField(allow_null=True, help_text="When its last task was done or called off.")
     tasks_so_far = serializers.IntegerField()
     looked_at = serializers.DateTimeField(allow_null=True)

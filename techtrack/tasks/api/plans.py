@@ -80,7 +80,8 @@ class PlanViewSet(BulkViewSet):
     def get_queryset(self) -> QuerySet:
         seen = Course.objects.visible_to(self.request.auth).filter(plan=OuterRef("pk"))
         first = seen.order_by(F("due").asc(nulls_last=True), "pk").values("pk")[:1]
-        return super().get_queryset().annotate(next_course=Subquery(first))
+        rows: QuerySet = super().get_queryset().annotate(next_course=Subquery(first))
+        return rows
 
     def add(self, data: dict[str, Any]) -> Plan:
         return services.create_plan(by=self.request.auth, data=data, now=clock.now())
@@ -109,7 +110,7 @@ class PlanViewSet(BulkViewSet):
     )
     @action(detail=False, methods=["get"])
     def upcoming(self, request: Request) -> Response:
-        """Tell what plans will ask for, of the assets that the caller may see."""
+        """Tell what plans will ask for, of the assets that the caller may see: of each plan at each the first 400."""
         place, now = asked_place(request), clock.now()
         start, end = spans.ahead(request, zone=place.zone, usual=AHEAD, now=now)
         found = upcoming(

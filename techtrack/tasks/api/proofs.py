@@ -96,21 +96,21 @@ class ProofViewSet(OfTask):
 
 
 def _shown(task: Task) -> dict[str, Any]:
-    row = Proof.objects.select_related("rule", "asset__type").filter(task=task.pk).first()
-    rule = row.rule if row and row.rule else task.alert.rule if task.alert else None
-    run, patience = proofs.usual_terms(rule)
-    wanted = row.wanted if row else rule is not None and proofs.is_wanted(rule)
+    of_alert = task.alert.rule if task.alert else None
+    found = Proof.objects.select_related("rule").filter(task=task.pk).first()
+    row = found or Proof(wanted=of_alert is not None and proofs.is_wanted(of_alert))
+    run, patience = proofs.usual_terms(row.rule or of_alert)
     return {
-        "wanted": wanted,
-        "run": iso_duration((row and row.run) or run),
-        "within": iso_duration((row and row.patience) or patience),
-        "phase": (row and row.phase) or None,
-        "attempt": row.attempt if row else 0,
-        "since": _moment(row and row.since),
-        "ran": measured_duration((row.ran if row else 0) * MICROSECOND),
-        "seen_until": _moment(row and row.seen),
-        "ended_at": _moment(row and row.ended),
-        "evidence": row.evidence if row else None,
+        "wanted": row.wanted,
+        "run": iso_duration(row.run or run),
+        "within": iso_duration(row.patience or patience),
+        "phase": row.phase or None,
+        "attempt": row.attempt,
+        "since": _moment(row.since),
+        "ran": measured_duration(row.ran * MICROSECOND),
+        "seen_until": _moment(row.seen),
+        "ended_at": _moment(row.ended),
+        "evidence": row.evidence,
         "version": task.version,
     }
 

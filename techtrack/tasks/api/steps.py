@@ -20,7 +20,7 @@ from techtrack.core.errors import Stale
 from techtrack.tasks import queries, services
 from techtrack.tasks.api.of_task import OfTask
 from techtrack.tasks.domain.reminders import LONGEST_BEFORE, MOST_REMINDERS, dump_reminders, parse_reminders
-from techtrack.tasks.domain.steps import KINDS, MOST_STEPS, Verdict, dump_steps, parse_steps
+from techtrack.tasks.domain.steps import KINDS, MOST_STEPS, Verdict, written_steps
 from techtrack.tasks.models import Task
 
 
@@ -47,7 +47,7 @@ class ChecklistField(serializers.Field):
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
         held = getattr(self.parent, "instance", None)
         taken = {step["key"] for step in held.checklist} | set(held.answers) if isinstance(held, Task) else set()
-        return dump_steps(parse_steps(data, taken=taken, pointer=f"/{self.field_name}"))
+        return written_steps(data, taken=taken, pointer=f"/{self.field_name}")
 
     def to_representation(self, value: Any) -> Any:
         return value

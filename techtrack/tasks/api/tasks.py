@@ -106,7 +106,7 @@ class TaskViewSet(Tabled, _Tasks, BulkViewSet):
         """What changed since the last time, for whoever keeps a copy; 410 `resync` where that is not known any more."""
         since = read_cursor(request.query_params.get("since", "0"), pointer="?since")
         limit = whole_number(request, "page_size", default=MOST_CHANGES, highest=MOST_CHANGES)
-        found = queries.changes(self.request.auth, since, limit=limit)
+        found = queries.changes(self.request.auth, since, limit=limit, now=clock.now())
         changed = self.get_serializer(found.tasks, many=True).data
         following = {"next": str(found.following), "more": found.more}
         return Response({"changed": changed, "deleted": found.gone, **following})

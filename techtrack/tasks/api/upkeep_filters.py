@@ -38,13 +38,16 @@ class PlanFilter(FilterSet):
 
     def for_equipment(self, rows: QuerySet, _name: str, asset_id: int) -> QuerySet:
         """Keep plans for a piece of equipment, or for all of its type."""
-        found = Course.objects.filter(asset=asset_id, asset__kind=Kind.EQUIPMENT)
-        return rows.filter(pk__in=found.values("plan"))
+        return rows.filter(pk__in=self._plans(asset_id, Kind.EQUIPMENT))
 
     def for_sensor(self, rows: QuerySet, _name: str, asset_id: int) -> QuerySet:
         """Keep plans for a sensor, or for all of its type."""
-        found = Course.objects.filter(asset=asset_id, asset__kind=Kind.SENSOR)
-        return rows.filter(pk__in=found.values("plan"))
+        return rows.filter(pk__in=self._plans(asset_id, Kind.SENSOR))
+
+    def _plans(self, asset_id: int, kind: Kind) -> QuerySet:
+        # Of assets that the caller may see: a plan for a type anywhere would tell of the others.
+        courses = Course.objects.visible_to(self.request.auth)
+        return courses.filter(asset=asset_id, asset__kind=kind).values("plan")
 
     def at_site(self, rows: QuerySet, _name: str, site_id: int) -> QuerySet:
         """Keep plans for a site, or for an asset there."""

@@ -1,4 +1,4 @@
-"""How well assets are maintained, as EN 15341 counts: MTBF, MTTR, availability; OEE; overdue work, plan compliance.
+"""How well assets are maintained, as EN 15341 counts: MTBF, MTTR, availability; overdue work, plan compliance.
 
 An instant is *corrective* where a failure keeps the asset down, else *planned* where the plan does, else *up*. So what
 is planned never shortens a repair: restoration lasts from the failure until the asset can work again (EN 13306, 9.21),
@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 from operator import add
 
-from techtrack.core.errors import Invalid
 from techtrack.tasks.domain.workflow import is_overdue
 
 Span = tuple[datetime, datetime]
@@ -139,45 +138,6 @@ def without(ones: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 def _length(spans: Iterable[Span]) -> timedelta:
     return sum((ends - begins for begins, ends in spans), NO_TIME)
-
-
-# -- OEE ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Oee:
-    """Overall equipment effectiveness and its factors, as shares; None where there is nothing to divide by.
-
-    A performance above 1 is told as it is: the ideal cycle time is too long, and cutting it off would hide that.
-    """
-
-    availability: float | None
-    performance: float | None
-    quality: float | None
-    value: float | None
-
-
-def oee(*, planned: timedelta, run: timedelta, ideal_cycle: timedelta, total: int, rejected: int) -> Oee:
-    """Measure production: ``planned`` time, ``run`` time of it, ``total`` pieces, of which ``rejected`` were no good.
-
-    ``value`` is good pieces x ideal cycle time / planned time, which is the product of the three; so a shift that stood
-    still is 0 and not unknown.
-
-    Raises:
-        Invalid: there cannot have been such a shift.
-    """
-    if ideal_cycle <= NO_TIME:
-        raise Invalid("a cycle takes some time", pointer="/ideal_cycle")
-    if not NO_TIME <= run <= planned:
-        raise Invalid("the run time lies between zero and the planned time", pointer="/run")
-    if not 0 <= rejected <= total:
-        raise Invalid("rejected pieces lie between zero and all pieces", pointer="/rejected")
-    return Oee(
-        availability=run / planned if planned else None,
-        performance=ideal_cycle * total / run if run else None,
-        quality=(total - rejected) / total if total else None,
-        value=ideal_cycle * (total - rejected) / planned if planned else None,
-    )
 
 
 # -- Work that is late ----------------------------------------------------------------------------------------------

@@ -40,18 +40,18 @@ class Stretch:
     end: datetime
 
 
-def check(start: datetime, end: datetime, *, now: datetime) -> None:
-    """Pass where a person may say that work was done from ``start`` to ``end``.
+def check(start: datetime, end: datetime, *, now: datetime, pointer: str = "/ended_at") -> None:
+    """Pass where a person may say that work was done from ``start`` to ``end``; ``pointer``: to what was said of them.
 
     Raises:
         TimeBackwards, TimeToCome, TooLong: see there.
     """
     if end <= start:
-        raise TimeBackwards("the end must be after the start", pointer="/ended_at")
+        raise TimeBackwards("the end must be after the start", pointer=pointer)
     if end > now:
         raise TimeToCome("this time is yet to come", pointer="/ended_at" if start <= now else "/started_at")
     if end - start > LONGEST:
-        raise TooLong(f"{LONGEST // timedelta(hours=1)} hours at most; say it in several entries", pointer="/ended_at")
+        raise TooLong(f"{LONGEST // timedelta(hours=1)} hours at most; say it in several entries", pointer=pointer)
 
 
 def spent(stretches: Iterable[Stretch]) -> timedelta:

@@ -25,6 +25,8 @@ _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _JUDGED = {"hours", "cycles"}
 LONGEST_CODE = 64
+# More in one step is a broken sensor's: no total could count on from there by ones.
+_MOST_AT_ONCE = 1e15
 
 
 class BadMeter(Invalid):
@@ -81,7 +83,8 @@ class Tally:
 def count(meter: Meter, *, tally: Tally, times: Ints, values: Floats, holds: timedelta) -> Tally:
     """Count what readings add; ``times`` (µs) ascend, as a series has them.
 
-    A value ``holds`` until the next reading, but not longer: from an asset that fell silent nothing is known.
+    A value ``holds`` until the next reading, but not longer: from an asset that fell silent nothing is known. What no
+    sensor can mean adds nothing.
     """
     if tally.time is not None:
         fresh = int(np.searchsorted(times, tally.time, "right"))
@@ -90,8 +93,10 @@ def count(meter: Meter, *, tally: Tally, times: Ints, values: Floats, holds: tim
     if not len(times):
         return tally
     hours = np.minimum(np.diff(times), holds // MICROSECOND) / _HOUR
-    added = float(_COUNTS[meter.kind](meter, times, values, hours).sum())
-    return Tally(tally.total + added, int(times[-1]), float(values[-1]))
+    with np.errstate(over="ignore"):
+        added = _COUNTS[meter.kind](meter, times, values, hours)
+    total = tally.total + float(added[added <= _MOST_AT_ONCE].sum())
+    return Tally(total, int(times[-1]), float(values[-1]))
 
 
 # -- What each pair of neighbours adds -------------------------------------------------------------------------

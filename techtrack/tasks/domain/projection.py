@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from statistics import fmean, median
 
 from techtrack.tasks.domain.reasons import Reason
@@ -36,11 +38,13 @@ class Projection:
 def daily_use(totals: Mapping[date, float], *, last: date) -> list[float | None]:
     """Return the use of each of the days up to ``last``, oldest first, from what was counted by the end of each day.
 
-    None where the total of the day or of the day before is not known.
+    A day between two that are told of added nothing: the asset was off. None before the first and after the last.
     """
-    days = [last - timedelta(days=back) for back in reversed(range(WEEKS * _WEEK))]
-    found = [(totals.get(day - timedelta(days=1)), totals.get(day)) for day in days]
-    return [None if before is None or after is None else after - before for before, after in found]
+    known = sorted(totals)
+    days = [last - timedelta(days=back) for back in reversed(range(WEEKS * _WEEK + 1))]
+    places = [bisect_right(known, day) - 1 if known and day <= known[-1] else -1 for day in days]
+    ends = [totals[known[place]] if place >= 0 else None for place in places]
+    return [None if before is None or after is None else after - before for before, after in pairwise(ends)]
 
 
 def pace(daily: Sequence[float | None]) -> Pace:

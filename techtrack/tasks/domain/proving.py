@@ -100,11 +100,6 @@ def lapse(proof: Proof, terms: Terms, *, now: int) -> Proof:
     return replace(proof, phase=Phase.EXPIRED, ended=deadline)
 
 
-def deadline(proof: Proof, terms: Terms) -> int | None:
-    """Return when it is to be given up (µs); None once it is over."""
-    return None if proof.phase in OVER else proof.since + terms.patience
-
-
 def _step(proof: Proof, look: Look, terms: Terms) -> Proof:
     end = proof.since + terms.patience
     if look.running and look.violation is not None and look.at <= end:

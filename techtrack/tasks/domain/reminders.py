@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,21 +73,6 @@ def arm(
         known.get((reminder, moment)) or Armed(reminder, moment, spent=moment is not None and moment <= now)
         for reminder, moment in found
     )
-
-
-def next_moment(armed: Iterable[Armed]) -> datetime | None:
-    """Return when next one fires; None where none will."""
-    return min((one.moment for one in armed if one.moment is not None and not one.spent), default=None)
-
-
-def fire(armed: Sequence[Armed], *, now: datetime) -> tuple[tuple[Reminder, ...], tuple[Armed, ...]]:
-    """Return the reminders that are due by ``now``, however late anybody looks, and all of them as they then are."""
-    ready = [not one.spent and one.moment is not None and one.moment <= now for one in armed]
-    fired = tuple(one.reminder for one, is_ready in zip(armed, ready, strict=True) if is_ready)
-    left = tuple(
-        Armed(one.reminder, one.moment, spent=one.spent or is_ready) for one, is_ready in zip(armed, ready, strict=True)
-    )
-    return fired, left
 
 
 def _reminder(raw: Any, pointer: str) -> Reminder:

@@ -28,6 +28,9 @@ _MOST = 10_000
 # Rules repeat within some years: one whose dates miss the season as often as this never meets it.
 _MOST_SEASONS = 40
 
+# Of what is later no task can say when it is due.
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
 
 class BadSchedule(Invalid):
     """A schedule that cannot be kept."""
@@ -141,7 +144,7 @@ class Schedule:
         """
         if self.anchor is Anchor.COMPLETED:
             return list(islice(takewhile(lambda due: due < end, self._floating(history, terms)), limit))
-        return self._between(self._unsettled(history), end, terms)[:limit]
+        return self._between(self._unsettled(history), end, terms, limit=limit)
 
     def meets(self, terms: Terms) -> bool:
         """Tell whether any of its dates lies in the season; what is counted from completions is brought there."""
@@ -159,8 +162,10 @@ class Schedule:
         earliest = now - _BACKLOG / self.recurrence.a_day
         return self._between(max(low, earliest), now + terms.lead + MICROSECOND, terms)
 
-    def _between(self, low: datetime, high: datetime, terms: Terms) -> list[datetime]:
-        return [due for due in self.recurrence.between(low, high, limit=_MOST) if terms.in_season(due)]
+    def _between(self, low: datetime, high: datetime, terms: Terms, *, limit: int = _MOST) -> list[datetime]:
+        # How many of them lie in a season nobody can tell.
+        found = self.recurrence.between(low, high, limit=limit if terms.season is None else _MOST)
+        return [due for due in found if terms.in_season(due)][:limit]
 
     def _chosen(self, opened: list[datetime], now: datetime) -> datetime | None:
         """Return the date that gets the task, None where it is none of these."""
@@ -198,6 +203,8 @@ class Schedule:
 
     def _lasts(self, due: datetime, made: int) -> bool:
         count, until = self.recurrence.count, self.recurrence.rule.until
+        if due >= LATEST:
+            return False
         if count is not None:
             return made < count
         return due.astimezone(self.recurrence.zone).replace(tzinfo=None) <= until

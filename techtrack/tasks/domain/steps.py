@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from abc import ABC, abstractmethod
@@ -20,7 +21,10 @@ LONGEST_HINT = 2_000
 LONGEST_OPTION = 100
 LONGEST_UNIT = 32
 LONGEST_TEXT = 5_000
+# The JSON of a checklist, in bytes: each bound is generous for itself, and all together they are megabytes.
+LARGEST = 100 * 1024
 KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_COUNTED = re.compile(r"step_\d+", re.ASCII)
 
 
 class StepsOpen(Invalid):
@@ -202,6 +206,23 @@ def parse_steps(raw: Any, *, taken: Collection[str] = (), pointer: str = "/check
         if key and key in given[:place]:
             raise Invalid(f"the key {key!r} is there twice", pointer=f"{pointer}/{place}/key")
     return tuple(_named(steps, {*given, *taken}))
+
+
+def written_steps(raw: Any, *, taken: Collection[str] = (), pointer: str = "/checklist") -> list[dict[str, Any]]:
+    """Return a checklist as it is kept; ``raw`` and the rest as ``parse_steps`` takes them.
+
+    Raises:
+        Invalid: also where it is too large.
+    """
+    steps = dump_steps(parse_steps(raw, taken=taken, pointer=pointer))
+    if len(json.dumps(steps, ensure_ascii=False, separators=(",", ":")).encode()) > LARGEST:
+        raise Invalid(f"this is more than {LARGEST // 1024} KiB: part it into several tasks", pointer=pointer)
+    return steps
+
+
+def is_counted(key: str) -> bool:
+    """Tell whether a step has the name of a number, as those that nobody named: elsewhere ``step_2`` is another one."""
+    return _COUNTED.fullmatch(key) is not None
 
 
 def dump_steps(steps: Iterable[Step]) -> list[dict[str, Any]]:

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from techtrack.core.errors import Conflict
+
 UNFINISHED = ("open", "in_progress", "on_hold")
 LONGEST_TITLE = 300
 LONGEST_DESCRIPTION = 20_000
 _PRIORITIES = {"info": 1, "low": 1, "medium": 2, "high": 3, "critical": 4}
+
+
+class TaskFinished(Conflict):
+    """What was found is what it was done with, and nobody works on it; who goes on opens the task again."""
+
+    code = "task_finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,16 @@ class Draft:
 def is_overdue(state: str, due: datetime | None, now: datetime) -> bool:
     """Tell whether the work should have been done by ``now``; what is finished never is."""
     return due is not None and state in UNFINISHED and due < now
+
+
+def refuse_finished(state: str) -> None:
+    """Pass for work that goes on.
+
+    Raises:
+        TaskFinished: see there.
+    """
+    if state not in UNFINISHED:
+        raise TaskFinished("the task is finished: open it again to go on with it")
 
 
 def draft_for_alert(wish: Mapping[str, object], *, title: str, asset: str, severity: str) -> Draft:

@@ -2,7 +2,7 @@
 
 from techtrack.tasks.jobs.keeping import forget_deleted
 from techtrack.tasks.jobs.reminding import remind_due
-from techtrack.tasks.jobs.tidying import collect_files
+from techtrack.tasks.jobs.tidying import collect_files, stop_clocks
 from techtrack.tasks.jobs.upkeep import count_use, plan_work, prove_repairs, reconcile_plans
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "prove_repairs",
     "reconcile_plans",
     "remind_due",
+    "stop_clocks",
 ]

@@ -8,7 +8,9 @@ from django.db import migrations, models
 def number(apps, schema_editor):
     """Give the tasks that are there numbers of change, and places on the board in the order in which they were made."""
     task = apps.get_model("tasks", "Task")
-    task.objects.update(change_no=models.F("id"), position=models.F("id"))
+    task.objects.update(position=models.F("id"))
+    number, ids = apps.get_model("tasks", "TaskNumber"), task.objects.values_list("id", flat=True)
+    number.objects.bulk_create((number(task_id=pk, number=pk) for pk in ids), batch_size=5000)
     newest = task.objects.aggregate(newest=models.Max("id"))["newest"]
     if newest is not None:
         apps.get_model("core", "Head").objects.update_or_create(name="tasks", defaults={"last": newest})
@@ -80,11 +82,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='task',
-            name='change_no',
-            field=models.BigIntegerField(default=0, editable=False),
-        ),
-        migrations.AddField(
-            model_name='task',
             name='deleted_at',
             field=models.DateTimeField(editable=False, null=True),
         ),
@@ -141,9 +138,15 @@ class Migration(migrations.Migration):
             model_name='task',
             index=models.Index(fields=['state', 'position'], name='task_board'),
         ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['change_no', 'id'], name='task_change'),
+        migrations.CreateModel(
+            name='TaskNumber',
+            fields=[
+                ('task', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='numbered', serialize=False, to='tasks.task')),
+                ('number', models.BigIntegerField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['number', 'task'], name='task_change')],
+            },
         ),
         migrations.AddIndex(
             model_name='task',

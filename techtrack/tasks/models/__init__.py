@@ -8,9 +8,9 @@ from techtrack.tasks.models.counting import AssetMeter, MeterQuerySet, Run, RunL
 from techtrack.tasks.models.downtimes import Downtime, DowntimeQuerySet
 from techtrack.tasks.models.feeds import CalendarFeed
 from techtrack.tasks.models.filters import SavedFilter
-from techtrack.tasks.models.history import Departure, TaskEdit
+from techtrack.tasks.models.history import Departure, TaskEdit, TaskNumber
 from techtrack.tasks.models.links import TaskLink
-from techtrack.tasks.models.people import Level, TaskOwner, TaskShare
+from techtrack.tasks.models.people import MOST_PEOPLE, Level, TaskOwner, TaskShare
 from techtrack.tasks.models.plans import (
     Course,
     CourseQuerySet,
@@ -29,6 +29,7 @@ from techtrack.tasks.models.tasks import Priority, State, Task, TaskQuerySet
 from techtrack.tasks.models.time import TimeEntry
 
 __all__ = [
+    "MOST_PEOPLE",
     "UNDER_WAY",
     "AssetMeter",
     "Attachment",
@@ -62,6 +63,7 @@ __all__ = [
     "Task",
     "TaskEdit",
     "TaskLink",
+    "TaskNumber",
     "TaskOwner",
     "TaskQuerySet",
     "TaskReminder",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core.auditing import Audited
@@ -16,9 +16,13 @@ class BlockQuerySet(models.QuerySet["Block"]):
     """Blocks as a caller may see them."""
 
     def visible_to(self, access: Access) -> BlockQuerySet:
-        """Those of which the caller may see both tasks."""
-        visible = Task.objects.visible_to(access).order_by().values("pk")
-        return self.filter(task__in=visible, blocker__in=visible)
+        """Those of tasks that the caller may see; ``seen`` tells whether what is waited for is one of them.
+
+        What nobody sees nobody could take back, and work would wait for it for ever.
+        """
+        visible = Task.objects.visible_to(access).order_by()
+        rows = self.filter(task__in=visible.values("pk"), blocker__deleted_at=None)
+        return rows.annotate(seen=Exists(visible.filter(pk=OuterRef("blocker"))))
 
 
 class Block(OfTask, Versioned):
@@ -26,6 +30,8 @@ class Block(OfTask, Versioned):
 
     blocker = models.ForeignKey("tasks.Task", models.CASCADE, related_name="+")
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
+    # Of a new one: who makes it sees both.
+    seen: bool = True
 
     audited = Audited(cascades=False)
     objects = BlockQuerySet.as_manager()

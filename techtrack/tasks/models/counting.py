@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 from techtrack.accounts.domain.access import Access
 from techtrack.assets.models import Asset
+from techtrack.core.auditing import Audited
 from techtrack.tasks.domain.meters import Meter
 
 
@@ -21,8 +24,11 @@ class AssetMeter(models.Model):
     """What a meter has counted of an asset, up to the reading at ``time`` (µs); all plans that ask for it share it.
 
     ``key`` is its definition as a text. ``days`` holds the total by the end of each of the last days (UTC). ``behind``:
-    there are more readings than were counted.
+    there are more readings than were counted. ``replaced``: when (µs) other counters were put in, and what they showed,
+    the oldest first. What the platform counts nobody is told of, what people say of it is.
     """
+
+    audited: ClassVar[Audited] = Audited()
 
     asset = models.ForeignKey("assets.Asset", models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
@@ -34,6 +40,7 @@ class AssetMeter(models.Model):
     time = models.BigIntegerField(null=True)
     value = models.FloatField(default=0.0)
     days = models.JSONField(default=dict)
+    replaced = models.JSONField(default=list)
     behind = models.BooleanField(default=True)
     steps = models.PositiveIntegerField(default=0)
     look_at = models.DateTimeField(db_index=True)
@@ -43,6 +50,18 @@ class AssetMeter(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["asset", "key"], name="one_meter_per_asset_and_key")]
+
+    def audit_site(self) -> int | None:
+        """The site of its asset."""
+        return self.asset.site_id
+
+    def audit_person(self) -> int | None:
+        """It is nobody's."""
+        return None
+
+    def audit_personal(self) -> frozenset[str]:
+        """It says nothing of anybody."""
+        return frozenset()
 
     @property
     def meter(self) -> Meter:
@@ -63,7 +82,7 @@ class Run(models.Model):
 
 
 class RunLog(models.Model):
-    """Up to which reading of an asset its runs are known, and by what sign; ``begins`` is where they begin (µs)."""
+    """From which reading of an asset to which its runs are known (``begins`` and ``time``, µs), and by what sign."""
 
     asset = models.OneToOneField("assets.Asset", models.CASCADE, primary_key=True, related_name="+")
     key = models.CharField(max_length=200)

@@ -34,10 +34,24 @@ class TaskEdit(OfTask):
         constraints = [models.UniqueConstraint(fields=["task", "version"], name="one_edit_per_version")]
 
 
+class TaskNumber(models.Model):
+    """The number of the last change of a task: such numbers become visible in order (``domain/sync.py``).
+
+    It is written last, and others wait meanwhile; so it is no column of the task, of which PostgreSQL would look
+    again at all that it refers to, and wait in its turn.
+    """
+
+    task = models.OneToOneField("tasks.Task", models.CASCADE, primary_key=True, related_name="numbered")
+    number = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["number", "task"], name="task_change")]
+
+
 class Departure(models.Model):
     """A task that some can see no longer: a person, whoever sees a site (0: none), or a key that is bound to an asset.
 
-    Written behind the head of ``Task.change_no``, so that their ids become visible in order. What they name is no
+    Written behind the head of ``TaskNumber``, so that their ids become visible in order. What they name is no
     foreign key: it may be gone.
     """
 

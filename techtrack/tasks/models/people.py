@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
+# Of each: who is to do a task, and with whom it is shared.
+MOST_PEOPLE = 100
+
 
 class TaskOwner(models.Model):
     """Who is to do it."""

@@ -126,15 +126,16 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
         For the latter two not at once again: of a plan that cannot be read, looking changes nothing.
         """
+        ruled = Q(plan__in=PlanRule.objects.values("plan"))
         mine = AlertEvent.objects.filter(
             alert__asset=models.OuterRef("asset"), alert__rule__in=_rules_of(models.OuterRef("plan"))
         )
         since = Coalesce(models.OuterRef("closed"), models.OuterRef("begun_at"))
-        asked = Q(
-            models.Exists(asking(mine).filter(recorded_at__gt=since)), ~Q(asset__status=Status.RETIRED), task=None
-        )
+        raised = models.Exists(asking(mine).filter(recorded_at__gt=since))
+        asked = ruled & Q(raised, ~Q(asset__status=Status.RETIRED), task=None)
         proven = Q(task__proof=None) | ~Q(task__proof__phase__in=UNDER_WAY)
-        finished = Q(task__isnull=False) & proven & (~Q(task__state__in=UNFINISHED) | Q(task__deleted_at__isnull=False))
+        closed = Q(task__deleted_at__isnull=False) | (proven & ~Q(task__state__in=UNFINISHED))
+        finished = Q(task__isnull=False) & closed
         rested = Q(looked_at=None) | Q(looked_at__lte=now - REST)
         return self.filter(Q(look_at__lte=now) | (rested & (finished | asked)), plan__enabled=True)
 
@@ -162,8 +163,8 @@ class Course(models.Model):
     """How far a plan is at one asset; written by the planner, each time with the next number of ``steps``.
 
     ``task`` is the one that it waits for, None while none is unfinished. ``settled``, ``closed`` and ``made`` are those
-    of ``domain.schedule.History``; ``bases`` are what meters showed when the last task was closed. What comes first
-    is told by ``due`` to ``detail``, all of it by ``outlooks``.
+    of ``domain.schedule.History``; ``bases`` are what meters, by id, showed when the last task was closed. What comes
+    first is told by ``due`` to ``detail``, all of it by ``outlooks``.
     """
 
     plan = models.ForeignKey("tasks.Plan", models.CASCADE, related_name="+")

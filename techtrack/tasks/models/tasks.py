@@ -51,12 +51,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.kept().within_reach(access)
 
     def deleted_for(self, access: Access) -> TaskQuerySet:
-        """Deleted ones that the caller has made or owns, or as an operator where a machine has made them."""
+        """Deleted ones that the caller has made or owns, or as an operator where they are nobody's."""
         mine = Q(created_by=access.user_id) | Q(pk__in=TaskOwner.objects.filter(user=access.user_id).values("task"))
         sites = access.sites(Role.OPERATOR)
         there = Q(asset__isnull=False) if sites is None else Q(asset__site__in=sites)
-        rows = self.filter(deleted_at__isnull=False).within_reach(access)
-        return rows.filter(mine | (there & Q(created_by=None)))
+        nobodys = Q(automatic=True) | (Q(created_by=None) & ~Q(pk__in=TaskOwner.objects.values("task")))
+        return self.filter(deleted_at__isnull=False).within_reach(access).filter(mine | (there & nobodys))
 
     def within_reach(self, access: Access) -> TaskQuerySet:
         """The same with those that were deleted."""
@@ -76,9 +76,8 @@ class Task(Versioned):
     ``automatic`` where a rule opened it for an alert. ``created_by`` is null then, and once its maker is gone.
     ``recurrence`` is an RFC 5545 rule and ``recurrence_terms`` what surrounds it (``domain/schedule.py``): the task
     that ``follows`` it, the next ``occurrence``, is made when it is done. ``scheduled_for`` is the date that the
-    calendar gave it. ``position`` is its place on the board. ``change_no`` grows with every change
-    (``domain/sync.py``). ``checklist`` and ``reminders`` are in the form of ``domain/steps.py`` and
-    ``domain/reminders.py``, ``answers`` by the keys of the steps.
+    calendar gave it. ``position`` is its place on the board. ``checklist`` and ``reminders`` are in the form of
+    ``domain/steps.py`` and ``domain/reminders.py``, ``answers`` by the keys of the steps.
     """
 
     title = models.CharField(max_length=300)
@@ -104,14 +103,13 @@ class Task(Versioned):
     created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+")
     automatic = models.BooleanField(default=False, editable=False)
     completed_at = models.DateTimeField(null=True)
-    change_no = models.BigIntegerField(default=0, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
     deleted_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, related_name="+", editable=False)
 
     # Who administers does not read what people write for themselves; and they go with a person or an asset in numbers.
     audited = Audited(
         hidden=frozenset({"title", "description", "checklist", "answers"}),
-        silent=frozenset({"position", "change_no", "spent_seconds"}),
+        silent=frozenset({"position", "spent_seconds"}),
         cascades=False,
     )
     objects = TaskQuerySet.as_manager()
@@ -123,7 +121,6 @@ class Task(Versioned):
             models.Index(fields=["asset"], name="task_asset"),
             models.Index(fields=["created_at", "id"], name="task_created"),
             models.Index(fields=["state", "position"], name="task_board"),
-            models.Index(fields=["change_no", "id"], name="task_change"),
             models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="task_deleted"),
         ]
         constraints = [

@@ -4,14 +4,14 @@ from techtrack.tasks.queries.attachments import contents, folder
 from techtrack.tasks.queries.blocking import is_blocked, unfinished_blockers, waits_for
 from techtrack.tasks.queries.board import column, gap
 from techtrack.tasks.queries.calendars import calendar_of
-from techtrack.tasks.queries.changes import FORGOTTEN, HEAD, Changes, changes
+from techtrack.tasks.queries.changes import HEAD, Changes, changes
 from techtrack.tasks.queries.going import concerning, goes_with, left_behind, personal_data, personal_talk, what_we_hold
 from techtrack.tasks.queries.history import edits_since
 from techtrack.tasks.queries.labour import time_spent
 from techtrack.tasks.queries.letters import MENTION, REMINDER, REOPENED, letter, page_of
 from techtrack.tasks.queries.links import LinkExpired, NoSuchLink, linked
-from techtrack.tasks.queries.permissions import may_delete, may_write, strangers
-from techtrack.tasks.queries.reading import held, whole
+from techtrack.tasks.queries.permissions import may_delete, may_write, operates, strangers
+from techtrack.tasks.queries.reading import held, locked, parts, whole
 from techtrack.tasks.queries.steps import answers_of, checked, meters_before
 from techtrack.tasks.queries.talk import MOST_REMINDED, may_comment, readers, reminders_due
 from techtrack.tasks.queries.told import (
@@ -26,7 +26,6 @@ from techtrack.tasks.queries.told import (
 from techtrack.tasks.queries.upkeep import kept_up, personal_upkeep
 
 __all__ = [
-    "FORGOTTEN",
     "HEAD",
     "MENTION",
     "MOST_REMINDED",
@@ -55,11 +54,14 @@ __all__ = [
     "left_behind",
     "letter",
     "linked",
+    "locked",
     "may_comment",
     "may_delete",
     "may_write",
     "meters_before",
+    "operates",
     "page_of",
+    "parts",
     "personal_data",
     "personal_talk",
     "personal_upkeep",

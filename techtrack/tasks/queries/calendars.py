@@ -43,7 +43,6 @@ def _rows(feed: CalendarFeed, now: datetime) -> TaskQuerySet:
 
 
 def _entry(row: Mapping[str, Any], *, host: str, reader: int) -> Entry:
-    wishes = parse_reminders(row["reminders"]) if row["reminders"] else ()
     lasts = row["estimated_seconds"]
     return Entry(
         uid=f"task-{row['id']}@{host}",
@@ -60,5 +59,5 @@ def _entry(row: Mapping[str, Any], *, host: str, reader: int) -> Entry:
         place=row["asset__name"] or "",
         url=page_of(row["id"]),
         lasts=timedelta(seconds=lasts) if lasts else None,
-        reminders=tuple(when for one in wishes for when in (one.at, one.before) if when is not None),
+        reminders=parse_reminders(row["reminders"]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
@@ -12,8 +13,7 @@ from techtrack.tasks.domain import sync
 from techtrack.tasks.domain.sync import Cursor, ResyncNeeded
 from techtrack.tasks.models import Departure, Task
 
-# Of the numbers of change; and the last departure that is kept no longer.
-HEAD, FORGOTTEN = "tasks", "tasks-forgotten"
+HEAD = "tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +29,45 @@ class Changes:
     more: bool
 
 
-def changes(access: Access, since: Cursor | None, *, limit: int) -> Changes:
+def changes(access: Access, since: Cursor | None, *, limit: int, now: datetime) -> Changes:
     """Return what changed since then, at most ``limit`` tasks and as many departures.
 
     Raises:
         ResyncNeeded: that is not known any more, or what the caller may see is not what it was.
     """
-    # Read first: all that has such a number, and each departure before now, is there for what is read below.
+    today, scope = sync.day_of(now), sync.scope(access.user_id, access.sites(), access.only_site, access.only_asset)
+    # Read first: all that has such a number is there for what is read below.
     newest = Head.current(HEAD)
-    left = Departure.objects.order_by("pk").values_list("pk", flat=True).last() or Head.current(FORGOTTEN)
-    scope = sync.scope(access.user_id, access.sites(), access.only_site, access.only_asset)
-    since = since or Cursor(0, 0, left, scope)
-    tasks = list(_changed(access, since, newest)[: limit + 1])
-    departed = list(_departed(access, since, left)[: limit + 1]) if since.departure < left else []
-    # Read last: what was forgotten meanwhile may have been among these.
-    known = since.scope == scope and since.number <= newest and since.departure <= left
-    if not known or Head.current(FORGOTTEN) > since.departure:
+    if since is None:
+        last = _departures(access).last()
+        since = Cursor(0, 0, last[0] if last else 0, today, scope)
+    if since.scope != scope or since.number > newest or not since.is_known(now):
         raise ResyncNeeded("begin again without `since`, and forget what you have")
-    gone = {task for _, task in departed[:limit]}
+    tasks = list(_changed(access, since, newest)[: limit + 1])
+    departed = list(_departures(access).filter(pk__gt=since.departure)[: limit + 1])
+    more = max(len(tasks), len(departed)) > limit
+    tasks, departed = tasks[:limit], departed[:limit]
+    gone = {task for _, task in departed}
     if gone:
         # What came back is among the tasks, or will be.
         gone -= set(Task.objects.visible_to(access).filter(pk__in=gone).values_list("pk", flat=True))
-    reached = (newest, 0) if len(tasks) <= limit else (tasks[limit - 1].change_no, tasks[limit - 1].pk)
-    departure = left if len(departed) <= limit else departed[limit - 1][0]
-    more = max(len(tasks), len(departed)) > limit
-    return Changes(tasks[:limit], sorted(gone), Cursor(*reached, departure, scope), more)
+    reached = (tasks[-1].numbered.number, tasks[-1].pk) if tasks else (since.number, since.task)
+    departure = departed[-1][0] if departed else since.departure
+    return Changes(tasks, sorted(gone), Cursor(*reached, departure, today, scope), more)
 
 
 def _changed(access: Access, since: Cursor, newest: int) -> QuerySet[Task]:
-    behind = Q(change_no__gt=since.number)
-    if since.task:
-        behind |= Q(change_no=since.number, pk__gt=since.task)
-    rows = Task.objects.visible_to(access).filter(behind, change_no__lte=newest)
-    return rows.whole().order_by("change_no", "pk")
+    behind = Q(numbered__number__gt=since.number) | Q(numbered__number=since.number, pk__gt=since.task)
+    rows = Task.objects.visible_to(access).filter(behind, numbered__number__lte=newest)
+    return rows.whole().select_related("numbered").order_by("numbered__number", "pk")
 
 
-def _departed(access: Access, since: Cursor, newest: int) -> QuerySet[Departure, tuple[int, int]]:
-    rows = Departure.objects.filter(pk__gt=since.departure, pk__lte=newest)
+def _departures(access: Access) -> QuerySet[Departure, tuple[int, int]]:
+    """Return what the caller has lost, by the ids of departures and tasks."""
     if access.only_asset is not None:
-        rows = rows.filter(asset_id=access.only_asset)
+        rows = Departure.objects.filter(asset_id=access.only_asset)
     else:
         sites = access.sites()
         there = Q(site_id__isnull=False) if sites is None else Q(site_id__in=sites)
-        rows = rows.filter(Q(person_id=access.user_id) | there)
+        rows = Departure.objects.filter(Q(person_id=access.user_id) | there)
     return rows.order_by("pk").values_list("pk", "task_id")

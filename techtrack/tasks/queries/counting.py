@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,13 +74,13 @@ def holding(asset: Asset) -> timedelta:
 def meters_due(now: datetime, limit: int) -> Sequence[AssetMeter]:
     """Return meters that are to be counted on, those first that wait for longest."""
     rows = AssetMeter.objects.filter(look_at__lte=now).select_related("asset__type")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def run_logs_due(now: datetime, limit: int) -> Sequence[RunLog]:
     """Return the logs of runs that are to be followed on, those first that wait for longest."""
     rows = RunLog.objects.filter(look_at__lte=now).select_related("asset__type")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def count_on(row: AssetMeter, *, now: datetime) -> Progress:
@@ -96,33 +97,31 @@ def count_on(row: AssetMeter, *, now: datetime) -> Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What readings tell of when an asset ran, up to the one at ``time`` (µs) of ``value``; ``behind`` as above."""
+    """What readings tell of when an asset ran, from the one at ``begins`` (µs) to the one at ``time`` of ``value``.
+
+    ``behind`` as above; None where nobody has seen its running sign yet.
+    """
 
     spans: Spans
+    begins: int | None
     time: int | None
     value: float
     behind: bool
 
 
-def runs_on(log: RunLog, sign: Sign, *, begins: int, now: datetime) -> Ran:
-    """Find when an asset ran since its log was last looked at; ``begins`` (µs) is where a new one begins."""
-    found, looked, time, value = [np.empty((0, 2), np.int64)], 0, log.time, log.value
-    start = begins if time is None else time + 1
+def runs_on(log: RunLog, sign: Sign, *, now: datetime) -> Ran:
+    """Find when an asset ran since its log was last looked at."""
+    found, looked, begins, time, value = [np.empty((0, 2), np.int64)], 0, log.begins, log.time, log.value
+    start = to_micros(now - RUN_DAYS) if time is None else time + 1
     for times, values in _series(log.asset_id, sign.parameter, (start, to_micros(now - SETTLED))):
         if looked >= MOST_READINGS:
-            return Ran(joined(np.concatenate(found)), time, value, behind=True)
+            return Ran(joined(np.concatenate(found)), begins, time, value, behind=True)
         ahead = ([], []) if time is None else ([time], [value])
         whole = np.concatenate([np.array(ahead[0], np.int64), times]), np.concatenate([np.array(ahead[1]), values])
         found.append(runs(*whole, above=sign.above, longest=sign.longest))
+        begins = int(times[0]) if begins is None else begins
         time, value, looked = int(times[-1]), float(values[-1]), looked + len(times)
-    return Ran(joined(np.concatenate(found)), time, value, behind=False)
-
-
-def run_begins(asset_id: int, *, now: datetime) -> int:
-    """Return from when on (µs) the runs of an asset are looked for."""
-    extent = telemetry.extent([asset_id])
-    earliest = now - RUN_DAYS
-    return to_micros(max(earliest, extent[0]) if extent else now)
+    return Ran(joined(np.concatenate(found)), begins, time, value, behind=False)
 
 
 def used_since(row: AssetMeter, since: datetime) -> float:
@@ -131,8 +130,12 @@ def used_since(row: AssetMeter, since: datetime) -> float:
         return 0.0
     meter, tally, longest = row.meter, Tally(), holding(row.asset)
     start = max(to_micros(since), row.time - RUN_DAYS // MICROSECOND)
-    for times, values in _series(row.asset_id, row.parameter, (start, row.time + 1)):
-        tally = count(meter, tally=tally, times=times, values=values, holds=longest)
+    put_in = {at: shows for at, shows in row.replaced if start < at <= row.time}
+    for low, high in pairwise([start, *put_in, row.time + 1]):
+        for times, values in _series(row.asset_id, row.parameter, (low, high)):
+            tally = count(meter, tally=tally, times=times, values=values, holds=longest)
+        if high in put_in:
+            tally = tally.replaced(time=high, value=put_in[high])
     return tally.total
 
 
@@ -154,6 +157,9 @@ def assets_that_show_running() -> set[int]:
 
 def _series(asset_id: int, parameter: str, span: Span) -> Iterable[tuple[Ints, Floats]]:
     """Give the usable values of a series in order of time, in pieces that are not empty."""
+    if parameter not in telemetry.latest([asset_id]).get(asset_id, {}):
+        # Of what an asset does not send nothing is looked for in months of what it does.
+        return
     for piece in telemetry.walk(asset_id, span, codes=[parameter]):
         times, values = piece.usable(parameter)
         if len(times):

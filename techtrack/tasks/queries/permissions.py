@@ -15,7 +15,7 @@ def may_write(by: Access, task: Task) -> bool:
     """Tell whether the caller may change ``task``: maker, owner, shared for writing, or operator at its asset."""
     return (
         may_delete(by, task)
-        or _operates(by, task)
+        or operates(by, task)
         or any(share.user_id == by.user_id and share.level == Level.WRITE for share in task.shared_with)
     )
 
@@ -28,18 +28,21 @@ def may_delete(by: Access, task: Task) -> bool:
     if by.user_id == task.created_by_id or by.user_id in task.owners:
         return True
     nobodys = task.automatic or (task.created_by_id is None and not task.owners)
-    return nobodys and _operates(by, task)
+    return nobodys and operates(by, task)
+
+
+def operates(by: Access, task: Task) -> bool:
+    """Tell whether the caller operates the asset that ``task`` is about."""
+    return task.asset is not None and by.allows(Role.OPERATOR, task.asset.site_id)
 
 
 def strangers(by: Access, ids: Sequence[int]) -> set[int]:
     """Return those of ``ids`` that are no active person who shares a site with the caller, nor the caller."""
-    shared = Q(memberships__in=_colleagues(by))
-    known = User.objects.filter(shared | Q(pk=by.user_id), pk__in=ids, is_active=True)
-    return set(ids) - set(known.values_list("pk", flat=True))
-
-
-def _operates(by: Access, task: Task) -> bool:
-    return task.asset is not None and by.allows(Role.OPERATOR, task.asset.site_id)
+    others = set(ids) - {by.user_id}
+    if not others:
+        return others
+    known = User.objects.filter(memberships__in=_colleagues(by), pk__in=others, is_active=True)
+    return others - set(known.values_list("pk", flat=True))
 
 
 def _colleagues(by: Access) -> QuerySet[Membership]:

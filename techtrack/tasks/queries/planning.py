@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.db.models import Q
 
 from techtrack.alerts.models import Alert, AlertEvent
 from techtrack.assets.models import Asset
@@ -43,7 +44,7 @@ def _parsed(text: bytes) -> Plan:
 def courses_due(now: datetime, limit: int) -> Sequence[Course]:
     """Return the courses that the planner is to look at, with all that it looks at."""
     rows = Course.objects.waiting(now).select_related("plan", "asset__type", "task__proof")
-    return rows.order_by("look_at", "pk")[:limit]
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def course(plan_id: int, asset_id: int) -> Course | None:
@@ -58,43 +59,56 @@ def closing(row: Course, *, now: datetime) -> datetime | None:
     While telemetry is still asked whether the work has helped it is not closed: it may be opened again.
     """
     task = row.task
-    if task is None or (hasattr(task, "proof") and task.proof.is_open):
+    if task is None:
         return None
-    if task.state == State.DONE:
-        return task.completed_at or now
     if task.deleted_at is not None:
-        return task.deleted_at
-    return None if task.state in UNFINISHED else task.updated_at
+        # Nobody asks telemetry about what is deleted.
+        return task.completed_at or task.deleted_at
+    if task.state in UNFINISHED or (hasattr(task, "proof") and task.proof.is_open):
+        return None
+    return (task.completed_at or now) if task.state == State.DONE else task.updated_at
+
+
+def unfinished(row: Course) -> Task | None:
+    """Return the newest unfinished task of a course, where it waits for none: one that came back, or was done in error.
+
+    The course was closed at once, when that was deleted or done; it is the plan's work all the same.
+    """
+    mine = Task.objects.kept().filter(planned__plan=row.plan_id, planned__asset=row.asset_id, state__in=UNFINISHED)
+    return mine.order_by("-pk").first()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the planner has read of one course: the facts, the meters by key, and the alerts that ask, by rule."""
+    """What the planner has read of one course: the facts, and the alerts that ask, by rule."""
 
     facts: Facts
-    meters: Mapping[str, AssetMeter]
     alerts: Mapping[int, Alert]
 
 
-def known(row: Course, plan: Plan, *, now: datetime) -> Known:
-    """Read what a decision about a course is made of; what it was waiting for is closed as its columns say."""
+def meters(row: Course, plan: Plan) -> dict[str, AssetMeter]:
+    """Return the meters that ask for tasks of a course, by key, with asset and type; no query where none does."""
     keys = {key_of(one.meter) for one in plan.meters}
-    meters = {key: meter for (_, key), meter in meters_of([row.asset_id], keys).items()} if keys else {}
+    return {key: meter for (_, key), meter in meters_of([row.asset_id], keys).items()} if keys else {}
+
+
+def known(row: Course, plan: Plan, counted: Mapping[str, AssetMeter], *, now: datetime) -> Known:
+    """Read what a decision about a course is made of; what it was waiting for is closed as its columns say."""
     raised = _asking(row, {one.rule for one in plan.conditions})
     facts = Facts(
         history=History(row.settled, row.closed, row.made),
         unfinished=row.task_id is not None,
-        uses={one.meter: _use(meters.get(key_of(one.meter)), row, now) for one in plan.meters},
+        uses={one.meter: _use(counted.get(key_of(one.meter)), row, now) for one in plan.meters},
         raised={rule: event.recorded_at for rule, event in raised.items()},
     )
-    return Known(facts, meters, {rule: event.alert for rule, event in raised.items()})
+    return Known(facts, {rule: event.alert for rule, event in raised.items()})
 
 
 def _use(meter: AssetMeter | None, row: Course, now: datetime) -> Use:
     """Return what was counted since the last closing; nobody knows before the meter has come to the present."""
     if meter is None:
         return Use(None, Record(Tally(), {}).pace(now=now))
-    base = row.bases.get(meter.key)
+    base = row.bases.get(str(meter.pk))
     known_ = meter.time is not None and not meter.behind and base is not None
     record = Record(Tally(meter.total, meter.time, meter.value), meter.days)
     return Use(max(meter.total - base, 0.0) if known_ else None, record.pace(now=now))
@@ -138,6 +152,27 @@ def pairs(plan_id: int | None = None) -> set[tuple[int, int]]:
     return set(rows.values_list("plan_id", "asset_id"))
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Pairs of the ids of plan and asset: ``missing`` ones are to begin, ``left_over`` ones to end."""
+
+    missing: set[tuple[int, int]]
+    left_over: set[tuple[int, int]]
+
+    @property
+    def plans(self) -> set[int]:
+        """The ids of the plans."""
+        return {plan for plan, _ in self.missing | self.left_over}
+
+
+def drift(plan_id: int | None = None) -> Drift:
+    """Return where plans (or one) are to begin, and where to end."""
+    # In this order: of a plan that comes meanwhile nothing is left over.
+    there = pairs(plan_id)
+    wanted = scopes(plan_id)
+    return Drift(wanted - there, there - wanted)
+
+
 def meters_wanted(plan_id: int | None = None) -> dict[tuple[int, str], Any]:
     """Return the meters that courses (or those of one plan) ask for, by asset and key."""
     # Those of a plan that is paused as well: what it has counted from must not be lost.
@@ -154,6 +189,17 @@ def rules_named(plan_id: int) -> set[int]:
     return set(PlanRule.objects.filter(plan=plan_id).values_list("rule_id", flat=True))
 
 
-def has_task(alert_id: int) -> bool:
-    """Tell whether a machine has opened a task for an alert that is unfinished."""
-    return Task.objects.kept().filter(alert=alert_id, automatic=True, state__in=UNFINISHED).exists()
+def work_on(alert_id: int) -> int | None:
+    """Return the id of the unfinished task about an alert and its asset; what people note for themselves is none.
+
+    Also of one that a machine has opened for an earlier alert of the same rule at the asset: that is the same work.
+    Whoever makes an alert into work takes turns here, until commit: the second one sees the task of the first.
+    """
+    alert = Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).first()
+    if alert is None:
+        return None
+    same = Q(alert=alert_id)
+    if alert.rule_id is not None:
+        same |= Q(automatic=True, alert__rule=alert.rule_id)
+    rows = Task.objects.kept().filter(same, asset=alert.asset_id, state__in=UNFINISHED)
+    return rows.order_by("pk").values_list("pk", flat=True).first()

@@ -27,7 +27,8 @@ MOST_EVENTS = 1_000
 def due(now: datetime, limit: int) -> Sequence[Proof]:
     """Return proofs that are to be followed, with all that is looked at."""
     rows = Proof.objects.filter(phase__in=UNDER_WAY, look_at__lte=now, task__deleted_at=None)
-    return rows.select_related("asset__type", "asset__state", "rule", "task").order_by("look_at", "pk")[:limit]
+    rows = rows.select_related("asset__type", "asset__state", "rule", "task")
+    return list(rows.order_by("look_at", "pk")[:limit])
 
 
 def under_way(*, rule_id: int, asset_id: int) -> Proof | None:
@@ -79,6 +80,9 @@ def seen(proof: Proof, *, now: datetime) -> Evidence | None:
     until = to_micros(min(now, asset.state.last_seen) - rule.on_delay)
     start = proof.since if proof.seen is None else proof.seen
     times, running, more = _running(asset, rule.parameter, (start, until + 1))
+    if more:
+        # What comes behind them is looked at with what comes behind them.
+        until = int(times[-1])
     episodes = _episodes(rule.pk, asset.pk, proof.since)
     begun = [one for one in episodes if proof.since <= one.start <= until]
     # When an alert begins is an instant to look at, whatever readings there are.
@@ -103,10 +107,14 @@ def ran_at(asset: Asset, parameter: str, at: int) -> bool:
     return bool(len(times)) and bool(running[-1])
 
 
-def against(rule_id: int, asset_id: int, *, since: int, until: int) -> Episode | None:
-    """Return the newest alert of a rule at an asset that was there since a moment and began by another."""
-    found = [one for one in _episodes(rule_id, asset_id, since) if one.start <= until]
-    return found[-1] if found else None
+def against(rule_id: int, asset_id: int, *, since: int, at: int | None = None) -> Episode | None:
+    """Return the newest alert of a rule at an asset that is active, or was at an instant (µs) after ``since``."""
+    found = _episodes(rule_id, asset_id, since)
+    if at is None:
+        there = [one for one in found if one.end is None]
+    else:
+        there = [one for one in found if one.start <= at and (one.end is None or at < one.end)]
+    return there[-1] if there else None
 
 
 def told(one: Episode, at: int) -> dict[str, Any]:

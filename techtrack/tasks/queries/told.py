@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from techtrack.tasks.domain.audience import NOBODY, Audience
 from techtrack.tasks.domain.workflow import UNFINISHED
 from techtrack.tasks.models import Task, TaskQuerySet, TaskShare, phase_of, planned_of
 from techtrack.tasks.queries.going import concerning
+from techtrack.tasks.queries.reading import parts
 
 MOST_SHOWN = 500
 
@@ -32,9 +33,10 @@ def snapshot(task: Task) -> Snapshot:
     return Snapshot(task.version, _fields(task), _summary(task), _audience(task))
 
 
-def snapshots(rows: TaskQuerySet) -> dict[int, Snapshot]:
-    """Return what each of the tasks says, by its id."""
-    return {task.pk: snapshot(task) for task in rows.whole()}
+def snapshots(ids: Sequence[int]) -> dict[int, Snapshot]:
+    """Return what each of these tasks says, by its id in their order; those that are gone are left out."""
+    rows = Task.objects.whole().order_by("pk")
+    return {task.pk: snapshot(task) for part in parts(ids) for task in rows.filter(pk__in=part)}
 
 
 def audiences(rows: TaskQuerySet) -> dict[int, Audience]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from techtrack.accounts.domain.access import Access
+from techtrack.assets.models import Status
+from techtrack.core.clock import MICROSECOND
 from techtrack.core.errors import Invalid
 from techtrack.tasks.domain.plans import Kind
 from techtrack.tasks.domain.schedule import Anchor, History
@@ -14,7 +17,9 @@ from techtrack.tasks.models import Course
 from techtrack.tasks.queries.planning import parsed
 
 MOST_DATES = 100_000
-# Of one plan at one asset: hourly work is no date in a calendar.
+# Asked of the enumeration for each of them it would cost as much as finding them in the calendar.
+CALENDAR = Kind.CALENDAR.value
+# Of one plan at one asset, the first: hourly work is no date in a calendar.
 MOST_OF_EACH = 400
 
 
@@ -42,18 +47,20 @@ def upcoming(
     Raises:
         TooMuchToCome: ask for a shorter time, or for less.
     """
-    rows = Course.objects.visible_to(access).filter(plan__enabled=True).select_related("plan", "asset")
+    rows = Course.objects.visible_to(access).filter(plan__enabled=True).exclude(asset__status=Status.RETIRED)
+    rows = rows.select_related("plan", "asset")
     rows = rows if asset_id is None else rows.filter(asset=asset_id)
     rows = rows if site_id is None else rows.filter(asset__site=site_id)
     found: list[Coming] = []
     for row in rows.order_by("pk").iterator(1000):
-        found += [one for one in _dates(row, end=end, now=now) if start <= one.due < end]
+        found += [one for one in _dates(row, start=start, end=end, now=now) if start <= one.due < end]
         if len(found) > MOST_DATES:
             raise TooMuchToCome(f"more than {MOST_DATES} dates come in this time: ask for less", pointer="?to")
-    return sorted(found, key=lambda one: (one.due, one.course.pk))
+    # Of one time in the order of their courses, as they were found.
+    return sorted(found, key=attrgetter("due"))
 
 
-def _dates(row: Course, *, end: datetime, now: datetime) -> Iterator[Coming]:
+def _dates(row: Course, *, start: datetime, end: datetime, now: datetime) -> Iterator[Coming]:
     try:
         plan = parsed(row.plan.triggers)
     except Invalid:
@@ -62,10 +69,12 @@ def _dates(row: Course, *, end: datetime, now: datetime) -> Iterator[Coming]:
     if plan.schedule is not None:
         # As if the work that waits were done now.
         closed = now if row.task_id is not None else row.closed
-        history = History(row.settled, closed, row.made)
         certain = plan.schedule.anchor is Anchor.SCHEDULED
+        # What is counted from completions can be told one after the other only.
+        settled = max(row.settled, start - MICROSECOND) if certain else row.settled
+        history = History(settled, closed, row.made)
         for due in plan.schedule.upcoming(history, terms=plan.terms, end=end, limit=MOST_OF_EACH):
-            yield Coming(row, due, Kind.CALENDAR.value, certain)
+            yield Coming(row, due, CALENDAR, certain)
     for told in row.outlooks:
         if told["kind"] == Kind.METER and told["due"]:
             yield Coming(row, datetime.fromisoformat(told["due"]), Kind.METER.value, certain=False)

@@ -42,6 +42,7 @@ from techtrack.tasks.services.labour import (
     delete_time,
     start_clock,
     stop_clock,
+    stop_forgotten,
 )
 from techtrack.tasks.services.links import BadExpiry, TooManyLinks, create_link, require_showing, revoke_link
 from techtrack.tasks.services.numbering import number_changes
@@ -60,7 +61,7 @@ from techtrack.tasks.services.plans import spread as spread_plans
 from techtrack.tasks.services.proofs import NothingToProve, set_proof
 from techtrack.tasks.services.proving import follow_proof
 from techtrack.tasks.services.reminders import arm_reminders, fire_reminder
-from techtrack.tasks.services.steps import TaskFinished, answer_steps
+from techtrack.tasks.services.steps import answer_steps
 from techtrack.tasks.services.tasks import (
     AnotherTaskIsOpen,
     DueBeforeItsStart,
@@ -69,6 +70,7 @@ from techtrack.tasks.services.tasks import (
     update_task,
 )
 from techtrack.tasks.services.trash import KEPT, NotDeleted, delete_task, forget_deleted, restore_task
+from techtrack.tasks.services.waiting import put_off
 
 __all__ = [
     "KEPT",
@@ -95,7 +97,6 @@ __all__ = [
     "OtherColumn",
     "TaskBlocked",
     "TaskExists",
-    "TaskFinished",
     "TaskWaits",
     "TooManyFilters",
     "TooManyLinks",
@@ -144,6 +145,7 @@ __all__ = [
     "open_by_hand",
     "open_feed",
     "open_for_alert",
+    "put_off",
     "reconcile_counting",
     "replace_counter",
     "require_showing",
@@ -153,6 +155,7 @@ __all__ = [
     "spread_plans",
     "start_clock",
     "stop_clock",
+    "stop_forgotten",
     "unblock",
     "update_category",
     "update_downtime",

@@ -12,13 +12,14 @@ from techtrack.alerts.models import Alert
 from techtrack.tasks.domain.board import at_the_end
 from techtrack.tasks.domain.workflow import draft_for_alert
 from techtrack.tasks.models import Task, TaskEdit
+from techtrack.tasks.queries import planning
 from techtrack.tasks.services.proving import refute_by
 from techtrack.tasks.services.recording import record
 
 
 @transaction.atomic
 def open_for_alert(*, alert_id: int, wish: Mapping[str, Any], now: datetime) -> Task | None:
-    """Open the task that a rule wishes for an alert; None where an unfinished one is there already.
+    """Open the task that a rule wishes for an alert; None where an unfinished one is there already, or of one before.
 
     Where the alert refutes a repair that is just being proved, that task is opened again instead. Call it in the
     transaction that raised the alert.
@@ -26,6 +27,8 @@ def open_for_alert(*, alert_id: int, wish: Mapping[str, Any], now: datetime) -> 
     alert = Alert.objects.select_related("asset").get(pk=alert_id)
     if again := refute_by(alert=alert, now=now):
         return again
+    if planning.work_on(alert.pk):
+        return None
     draft = draft_for_alert(wish, title=alert.title, asset=alert.asset.name, severity=alert.severity)
     task = Task(
         title=draft.title,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,22 +35,20 @@ def move_task(
     """Put a task before or after another one, of the ``state`` it goes to (None: the one it has); or at the end.
 
     Raises:
-        OtherColumn: the neighbour is not of that state.
+        OtherColumn: the neighbour is not of that state, or gone.
         Forbidden, Stale, AnotherTaskIsOpen: as ``update_task`` does.
     """
     # One at a time: two that go to the same gap come to stand one behind the other.
     Head.hold(_HEAD)
     target = state or task.state
-    for name, neighbour in (("before", before), ("after", after)):
-        if neighbour is not None:
-            neighbour.refresh_from_db(fields=["position", "state"])
-            if neighbour.state != target or neighbour.pk == task.pk:
-                raise OtherColumn(f"another task of the state {target} is expected", pointer=f"/{name}")
     rows = queries.column(target, without=task)
+    for name, neighbour in (("before", before), ("after", after)):
+        if neighbour is not None and not _find(rows, neighbour):
+            raise OtherColumn(f"another task of the state {target} is expected", pointer=f"/{name}")
     place = board.between(*queries.gap(rows, before=before, after=after))
     moved: list[int] = []
     if place is None:
-        moved = _make_room(rows, before=before, after=after)
+        moved = _make_room(task, rows, before=before, after=after)
         place = board.between(*queries.gap(rows, before=before, after=after))
     changes: dict[str, Any] = {"position": place} | ({} if state is None else {"state": state})
     with events.at_once():
@@ -58,22 +57,37 @@ def move_task(
     return made
 
 
-def _make_room(rows: TaskQuerySet, *, before: Task | None, after: Task | None) -> list[int]:
+def _find(rows: TaskQuerySet, neighbour: Task) -> bool:
+    """Learn where a neighbour stands by now; False where that is not in this column any more."""
+    place = rows.filter(pk=neighbour.pk).values_list("position", flat=True).first()
+    if place is not None:
+        neighbour.position = place
+    return place is not None
+
+
+def _make_room(task: Task, rows: TaskQuerySet, *, before: Task | None, after: Task | None) -> list[int]:
     """Move as few tasks of a column as it takes apart from each other; return which."""
-    column = list(rows.values_list("pk", "position"))
-    ids = [pk for pk, _ in column]
-    gap = ids.index(before.pk) if before else ids.index(after.pk) + 1 if after else len(ids)
-    places = {ids[index]: place for index, place in board.relaid([place for _, place in column], gap=gap).items()}
-    list(Task.objects.select_for_update(no_key=True).filter(pk__in=places).order_by("pk").values_list("pk", flat=True))
+    column = [(place, -pk) for pk, place in rows.values_list("pk", "position")]
+    relaid = board.relaid([place for place, _ in column], gap=_gap(column, before=before, after=after))
+    places = {-column[index][1]: place for index, place in relaid.items()}
+    # With the task itself, which is written next: whoever writes many of them locks them in this order, too.
+    queries.locked(Task.objects.filter(pk__in=[task.pk, *places]))
     for pk, place in places.items():
         # Nobody has edited them: their versions stay.
         Task.objects.filter(pk=pk).update(position=place)
     for neighbour in (before, after):
         if neighbour is not None:
-            neighbour.refresh_from_db(fields=["position"])
+            neighbour.position = places.get(neighbour.pk, neighbour.position)
     return list(places)
 
 
+def _gap(column: Sequence[tuple[float, int]], *, before: Task | None, after: Task | None) -> int:
+    """Return how many stand above a gap: by their places, since a neighbour may have left by now."""
+    if before is not None:
+        return bisect_left(column, (before.position, -before.pk))
+    return len(column) if after is None else bisect_right(column, (after.position, -after.pk))
+
+
 def _tell(moved: list[int]) -> None:
-    found: Mapping[int, queries.Snapshot] = queries.snapshots(Task.objects.filter(pk__in=moved)) if moved else {}
+    found = queries.snapshots(moved)
     events.publish_all([TaskChanged(pk, "changed", one.audience, one.summary) for pk, one in found.items()])

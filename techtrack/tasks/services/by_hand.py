@@ -8,16 +8,17 @@ from typing import Any
 
 from django.db import transaction
 
-from techtrack.accounts.domain.access import Access
+from techtrack.accounts.domain.access import Access, Role
 from techtrack.alerts.models import Alert
 from techtrack.core.errors import Conflict
-from techtrack.tasks.domain.workflow import UNFINISHED, draft_for_alert
+from techtrack.tasks.domain.workflow import draft_for_alert
 from techtrack.tasks.models import Task
+from techtrack.tasks.queries import planning
 from techtrack.tasks.services.tasks import create_task
 
 
 class TaskExists(Conflict):
-    """The alert is somebody's work already."""
+    """The alert is somebody's work already, or an earlier one of its rule at the asset is still a machine's."""
 
     code = "task_exists"
 
@@ -29,11 +30,9 @@ def open_by_hand(*, alert: Alert, by: Access, data: Mapping[str, Any], now: date
     Raises:
         TaskExists: see there. Also as ``create_task``.
     """
-    # Two who press the button at once: the second one waits here, and then sees the task of the first.
-    Alert.objects.select_for_update(no_key=True).filter(pk=alert.pk).first()
-    there = Task.objects.kept().filter(alert=alert.pk, state__in=UNFINISHED).order_by("pk").first()
-    if there is not None:
-        raise TaskExists(f"task {there.pk} is about this alert already: finish that one")
+    by.require(Role.OPERATOR, alert.asset.site_id)
+    if there := planning.work_on(alert.pk):
+        raise TaskExists(f"task {there} is the work on this already: finish that one")
     wish = (alert.rule.open_task if alert.rule else None) or {}
     draft = draft_for_alert(wish, title=alert.title, asset=alert.asset.name, severity=alert.severity)
     columns = {"title": draft.title, "description": draft.description, "priority": draft.priority}

@@ -10,7 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from techtrack.accounts.domain.access import Access
+from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden
+from techtrack.tasks import queries
 from techtrack.tasks.models import Category, Task
 from techtrack.tasks.services.recording import recorded
 
@@ -19,6 +21,12 @@ class CategoryExists(Conflict):
     """The caller has a category of that name already."""
 
     code = "category_exists"
+
+
+class CategoryInUse(Conflict):
+    """A task has come into it while it was emptied."""
+
+    code = "category_in_use"
 
 
 @transaction.atomic
@@ -50,11 +58,21 @@ def update_category(
 
 @transaction.atomic
 def delete_category(*, category: Category, by: Access, expected: int | None, now: datetime) -> None:
-    """Delete a category of the caller's own; its tasks stay, without it."""
+    """Delete a category of the caller's own; its tasks stay, without it.
+
+    Raises:
+        CategoryInUse: see there.
+    """
     _require_owner(by, category)
-    with recorded(Task.objects.filter(category=category), by=by, now=now):
-        Task.objects.filter(category=category).update(category=None, version=F("version") + 1, updated_at=now)
-    category.remove(expected=expected)
+    with events.at_once():
+        with recorded(Task.objects.filter(category=category), by=by, now=now) as ids:
+            for part in queries.parts(ids):
+                Task.objects.filter(pk__in=part).update(category=None, version=F("version") + 1, updated_at=now)
+        # Last, as those do who write tasks: whoever puts one into it has done so before this, or finds it gone.
+        category.hold()
+        if Task.objects.filter(category=category).exists():
+            raise CategoryInUse("somebody has just put a task into it: try again")
+        category.remove(expected=expected)
 
 
 def _require_owner(by: Access, category: Category) -> None:

@@ -36,6 +36,8 @@ def edit_comment(*, comment: Comment, by: Access, text: str, expected: int | Non
     """Change what one has said; whoever is mentioned now and was not before is told. Raises as ``add_comment``."""
     if comment.author_id != by.user_id:
         raise Forbidden("only who wrote this comment may change it")
+    if not queries.may_comment(by, comment.task):
+        raise Forbidden("you may read this task, but not comment on it any more")
     with events.at_once():
         comment.change(expected=expected, now=now, text=text)
         _tell(comment, "changed")

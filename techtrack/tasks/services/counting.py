@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from techtrack.accounts.domain.access import Access, Role
+from techtrack.core import auditing
 from techtrack.core.clock import MICROSECOND, from_micros, to_micros
 from techtrack.core.errors import Conflict, Invalid
 from techtrack.tasks.domain.meters import Meter
@@ -19,6 +20,8 @@ from techtrack.tasks.queries import counting, planning
 
 METERS_EVERY, RUNS_EVERY = timedelta(minutes=1), timedelta(minutes=5)
 WRITTEN_AT_ONCE = 500
+# More are not put in in the time that is counted again.
+MOST_REPLACED = 100
 
 
 class NoCounter(Invalid):
@@ -68,8 +71,12 @@ def replace_counter(*, row: AssetMeter, by: Access, shows: float, at: datetime, 
         raise NotReadYet("earlier readings are still being counted: try again in a moment")
     if to_micros(at) <= held.time:
         raise Invalid("readings from after that were counted already: give the time of now", pointer="/at")
-    AssetMeter.objects.filter(pk=held.pk).update(time=to_micros(at), value=shows, steps=F("steps") + 1, look_at=now)
-    held.refresh_from_db()
+    said = {"time": to_micros(at), "value": shows}
+    auditing.tell_changed(held, auditing.image(held, said), said)
+    # Who counts these readings again needs to know.
+    replaced = [*held.replaced, (said["time"], shows)][-MOST_REPLACED:]
+    AssetMeter.objects.filter(pk=held.pk).update(**said, replaced=replaced, steps=F("steps") + 1, look_at=now)
+    held.refresh_from_db(fields=[*said, "replaced", "steps", "look_at"])
     return held
 
 
@@ -84,11 +91,10 @@ def follow_runs(log: RunLog, *, now: datetime) -> bool:
         return False
     if log.key != sign.key:
         return _forget_runs(log, key=sign.key, now=now)
-    begins = counting.run_begins(log.asset_id, now=now) if log.begins is None else log.begins
-    found = counting.runs_on(log, sign, begins=begins, now=now)
+    found = counting.runs_on(log, sign, now=now)
     with transaction.atomic():
         moved = RunLog.objects.filter(pk=log.pk, steps=log.steps).update(
-            begins=begins,
+            begins=found.begins,
             time=found.time,
             value=found.value,
             steps=F("steps") + 1,
@@ -148,13 +154,13 @@ def _meter(asset_id: int, meter: Meter, now: datetime) -> AssetMeter:
 @transaction.atomic
 def reconcile_counting(*, now: datetime) -> None:
     """Count what plans ask for and nothing else; follow the runs of assets that show them."""
+    # In this order: of a plan that comes meanwhile no meter is idle.
+    there = list(AssetMeter.objects.values_list("pk", "asset_id", "key"))
     wanted = planning.meters_wanted()
     want_meters(wanted.items(), now=now)
-    idle = [
-        pk for pk, asset, key in AssetMeter.objects.values_list("pk", "asset_id", "key") if (asset, key) not in wanted
-    ]
+    idle = [pk for pk, asset, key in there if (asset, key) not in wanted]
     for start in range(0, len(idle), WRITTEN_AT_ONCE):
         AssetMeter.objects.filter(pk__in=idle[start : start + WRITTEN_AT_ONCE]).delete()
-    showing, there = counting.assets_that_show_running(), set(RunLog.objects.values_list("asset_id", flat=True))
-    rows = [RunLog(asset_id=asset_id, look_at=now) for asset_id in sorted(showing - there)]
+    showing, followed = counting.assets_that_show_running(), set(RunLog.objects.values_list("asset_id", flat=True))
+    rows = [RunLog(asset_id=asset_id, look_at=now) for asset_id in sorted(showing - followed)]
     RunLog.objects.bulk_create(rows, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden, Invalid, NotFound
 from techtrack.tasks import queries
 from techtrack.tasks.domain.audience import NOBODY
-from techtrack.tasks.domain.labour import check
+from techtrack.tasks.domain.labour import LONGEST, check
+from techtrack.tasks.domain.workflow import refuse_finished
 from techtrack.tasks.events import TaskChanged
 from techtrack.tasks.models import Task, TimeEntry
 
@@ -42,8 +44,11 @@ def start_clock(*, task: Task, by: Access, note: str, now: datetime) -> TimeEntr
 
     Raises:
         ClockRunning: it is running already.
+        TaskFinished: see there.
     """
     _require_write(task, by)
+    # Read with its row held: who finishes the task at this moment stops this clock, too.
+    refuse_finished(queries.held(task.pk).state)
     try:
         with transaction.atomic():
             return TimeEntry.objects.create(
@@ -62,12 +67,10 @@ def stop_clock(*, task: Task, by: Access, now: datetime) -> TimeEntry:
         NoClock: it is not running.
     """
     task.hold()
-    entry = TimeEntry.objects.filter(task=task, person=by.user_id, ended_at=None).first()
-    if entry is None:
+    stopped = _stop(task, TimeEntry.objects.filter(person=by.user_id), now=now)
+    if not stopped:
         raise NoClock("your clock is not running for this task")
-    entry.change(expected=None, now=now, ended_at=_after(entry.started_at, now))
-    count_time(task)
-    return entry
+    return stopped[0]
 
 
 @transaction.atomic
@@ -91,10 +94,11 @@ def change_time(
 ) -> TimeEntry:
     """Correct when one worked; raises as ``add_time``. Of a clock that is running the note can be changed alone."""
     _require_own(entry, by)
-    times = {"started_at", "ended_at"} & changes.keys()
-    if times and any(changes[name] != getattr(entry, name) for name in times):
-        _check(changes.get("started_at", entry.started_at), changes.get("ended_at", entry.ended_at), now=now)
-    entry.task.hold()
+    entry = _held(entry)
+    times = {name: changes[name] for name in ("started_at", "ended_at") if name in changes}
+    if any(moment != getattr(entry, name) for name, moment in times.items()):
+        said = {"started_at": entry.started_at, "ended_at": entry.ended_at} | times
+        _check(said["started_at"], said["ended_at"], now=now, pointer=f"/{[*times][-1]}")
     entry.change(expected=expected, now=now, **changes)
     count_time(entry.task)
     return entry
@@ -111,12 +115,18 @@ def delete_time(*, entry: TimeEntry, by: Access, expected: int | None) -> None:
 
 
 def stop_clocks(task: Task, *, now: datetime) -> None:
-    """Stop every clock that runs for a task, whose row is held: it is finished, whoever forgot to."""
-    running = list(TimeEntry.objects.filter(task=task, ended_at=None).order_by("pk"))
-    for entry in running:
-        entry.change(expected=None, now=now, ended_at=_after(entry.started_at, now))
-    if running:
-        count_time(task)
+    """Stop every clock that runs for a task, whose row is held: nobody works on it any more, whoever forgot to say."""
+    _stop(task, TimeEntry.objects.all(), now=now)
+
+
+def stop_forgotten(*, now: datetime) -> None:
+    """Stop the clocks that ran as long as anybody works."""
+    _stop_each(TimeEntry.objects.filter(started_at__lte=now - LONGEST), now=now)
+
+
+def stop_clock_of(*, user_id: int, now: datetime) -> None:
+    """Stop the clock of a person who goes, for whatever task it runs."""
+    _stop_each(TimeEntry.objects.filter(person=user_id), now=now)
 
 
 def count_time(task: Task) -> None:
@@ -130,15 +140,42 @@ def count_time(task: Task) -> None:
         events.publish(TaskChanged(task.pk, "changed", NOBODY, quiet=True))
 
 
-def _check(start: datetime, end: datetime | None, *, now: datetime) -> None:
+def _check(start: datetime, end: datetime | None, *, now: datetime, pointer: str = "/ended_at") -> None:
     if end is None:
         raise EndMissing("say when it ended; for work that goes on, start the clock", pointer="/ended_at")
-    check(start, end, now=now)
+    check(start, end, now=now, pointer=pointer)
 
 
-def _after(start: datetime, now: datetime) -> datetime:
-    """The end of a clock; two machines may disagree by more than somebody worked."""
-    return max(now, start + timedelta(microseconds=1))
+def _stop_each(rows: QuerySet[TimeEntry], *, now: datetime) -> None:
+    for task in Task.objects.filter(pk__in=rows.filter(ended_at=None).order_by().values("task")).order_by("pk"):
+        with transaction.atomic():
+            task.hold()
+            _stop(task, rows, now=now)
+
+
+def _stop(task: Task, rows: QuerySet[TimeEntry], *, now: datetime) -> list[TimeEntry]:
+    """Stop those of ``rows`` that run for a task, whose row is held, and return them."""
+    running = list(rows.filter(task=task, ended_at=None).order_by("pk"))
+    for entry in running:
+        entry.change(expected=None, now=now, ended_at=_end(entry.started_at, now))
+    if running:
+        count_time(task)
+    return running
+
+
+def _end(start: datetime, now: datetime) -> datetime:
+    """The end of a clock: two machines may disagree by more than somebody worked, and a clock may be forgotten."""
+    return min(max(now, start + timedelta(microseconds=1)), start + LONGEST)
+
+
+def _held(entry: TimeEntry) -> TimeEntry:
+    """Return an entry as it is now, its task held: of two who change it, the second sees what the first wrote."""
+    entry.task.hold()
+    found = TimeEntry.objects.filter(pk=entry.pk).first()
+    if found is None:
+        raise NotFound("it is gone")
+    found.task = entry.task
+    return found
 
 
 def _require_own(entry: TimeEntry, by: Access) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from django.db import connection
+
+from techtrack.core.keys import prove_keys
 from techtrack.core.models import Head
 from techtrack.live.queries import HEAD as LIVE
+from techtrack.tasks import queries
 from techtrack.tasks.events import TaskChanged
-from techtrack.tasks.models import Departure, Task
-from techtrack.tasks.queries import HEAD
+from techtrack.tasks.models import Departure
 
 _AT_ONCE = 5000
+_GIVE = """
+    INSERT INTO tasks_tasknumber (task_id, number) SELECT id, %s FROM tasks_task WHERE id IN ({ids})
+    ON CONFLICT (task_id) DO UPDATE SET number = excluded.number
+"""
 
 
 def number_changes(*, facts: Sequence[TaskChanged], now: datetime) -> None:
@@ -20,15 +27,21 @@ def number_changes(*, facts: Sequence[TaskChanged], now: datetime) -> None:
     From here to the commit nobody else gets a number: all rows must be locked before.
     """
     if not any(fact.shown for fact in facts):
-        # The heads are taken in one order by all, or two would wait for each other.
+        # The heads are taken in one order by all, or two would wait for each other; and by nobody who waits for rows.
+        prove_keys()
         Head.hold(LIVE)
-    number = Head.take(HEAD)
-    ids = sorted({fact.task_id for fact in facts})
-    for start in range(0, len(ids), _AT_ONCE):
-        Task.objects.filter(pk__in=ids[start : start + _AT_ONCE]).update(change_no=number)
+    number = Head.take(queries.HEAD)
+    for part in queries.parts(sorted({fact.task_id for fact in facts})):
+        _give(number, part)
     gone = [row for fact in facts if fact.event == "deleted" for row in _departures(fact, now)]
     if gone:
         Departure.objects.bulk_create(gone, batch_size=_AT_ONCE)
+
+
+def _give(number: int, ids: Sequence[int]) -> None:
+    """Give tasks a number, those of them that are there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE.format(ids=", ".join(["%s"] * len(ids))), [number, *ids])
 
 
 def _departures(fact: TaskChanged, now: datetime) -> Iterator[Departure]:

@@ -17,14 +17,13 @@ from techtrack.core.clock import isoformat
 from techtrack.core.errors import Invalid
 from techtrack.tasks.domain.plans import Decision, Facts, Kind, Outlook, Plan, decide, usual_grace
 from techtrack.tasks.domain.schedule import History
-from techtrack.tasks.models import Course, Task
+from techtrack.tasks.models import AssetMeter, Course, Task
 from techtrack.tasks.queries import counting, planning
 from techtrack.tasks.services.machine import open_planned
 
 _log = logging.getLogger(__name__)
 # How often a course is looked at where nothing else asks for it: meters move by themselves.
 EVERY, METERS_EVERY = timedelta(hours=6), timedelta(minutes=2)
-NEVER = timedelta(days=1)
 LONGEST_DETAIL = 500
 
 
@@ -36,14 +35,17 @@ def look(row: Course, *, now: datetime) -> Task | None:
     try:
         plan = planning.parsed(row.plan.triggers)
     except Invalid as error:
-        _log.warning("plan %s cannot be kept: %s", row.plan_id, error)
-        _write(row, {"detail": error.detail[:LONGEST_DETAIL], "look_at": now + EVERY, "looked_at": now})
+        wrong = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in error.faults)
+        _log.warning("plan %s cannot be kept: %s", row.plan_id, wrong)
+        told = f"The plan cannot be kept: {wrong}"[:LONGEST_DETAIL]
+        _write(row, _told(None, ()) | {"detail": told, "look_at": now + EVERY, "looked_at": now})
         return None
     if row.asset.status == Status.RETIRED:
-        _write(row, close(row, now) | _told(None, ()) | {"look_at": now + NEVER, "looked_at": now})
+        _write(row, close(row, now) | _told(None, ()) | {"look_at": now + EVERY, "looked_at": now})
         return None
-    values = close(row, now) | _begin_meters(row, plan, now)
-    known = planning.known(row, plan, now=now)
+    meters = planning.meters(row, plan)
+    values = settle(row, now) | _begin_meters(row, meters)
+    known = planning.known(row, plan, meters, now=now)
     decision = decide(plan, facts=known.facts, now=now)
     if decision.task is None:
         _write(row, values | _seen(plan, decision, now))
@@ -101,14 +103,23 @@ def _after(facts: Facts, asked: Outlook) -> Facts:
 
 
 def _alert(plan: Plan, known: planning.Known, asked: Outlook) -> Alert | None:
-    """Return the alert that asked, unless it has a task already: there is one at most that machines open for it."""
+    """Return the alert that asked, unless it is work already: of that there is one at a time."""
     if asked.kind is not Kind.CONDITION:
         return None
     alert = known.alerts.get(plan.conditions[asked.place].rule)
-    return None if alert is None or planning.has_task(alert.pk) else alert
+    return None if alert is None or planning.work_on(alert.pk) else alert
 
 
 # -- What becomes of a course -----------------------------------------------------------------------------
+
+
+def settle(row: Course, now: datetime) -> dict[str, Any]:
+    """Close a course as ``close`` does, and let it wait for what came back, in memory; return what this changes."""
+    values = close(row, now)
+    if row.task is None and (task := planning.unfinished(row)):
+        row.task = task
+        values |= {"task": task}
+    return values
 
 
 def close(row: Course, now: datetime) -> dict[str, Any]:
@@ -120,16 +131,16 @@ def close(row: Course, now: datetime) -> dict[str, Any]:
     return {"task": None, "closed": at, "bases": {}}
 
 
-def _begin_meters(row: Course, meters: Mapping[str, Any]) -> dict[str, Any]:
+def _begin_meters(row: Course, meters: Mapping[str, AssetMeter]) -> dict[str, Any]:
     """Note what meters showed when the last task was closed, in memory, where that can be told by now."""
     since = row.closed or row.begun_at
-    ready = [meter for meter in meters.values() if meter.time is not None and not meter.behind]
-    fresh = {
-        meter.key: meter.total - counting.used_since(meter, since) for meter in ready if meter.key not in row.bases
-    }
+    # By their ids: one that left the plan and came back has begun to count anew.
+    there = {str(meter.pk): meter for meter in meters.values() if meter.time is not None and not meter.behind}
+    fresh = {pk: meter.total - counting.used_since(meter, since) for pk, meter in there.items() if pk not in row.bases}
     if not fresh:
         return {}
-    row.bases = row.bases | fresh
+    held = {str(meter.pk) for meter in meters.values()} & row.bases.keys()
+    row.bases = {pk: row.bases[pk] for pk in held} | fresh
     return {"bases": row.bases}
 
 

@@ -21,13 +21,14 @@ from techtrack.tasks import queries
 from techtrack.tasks.domain.plans import BadPlan, Kind, Outlook
 from techtrack.tasks.domain.reasons import Reason
 from techtrack.tasks.domain.schedule import Anchor
-from techtrack.tasks.domain.steps import dump_steps, parse_steps
+from techtrack.tasks.domain.steps import written_steps
 from techtrack.tasks.events import PlanChanged
 from techtrack.tasks.models import Course, Plan, PlanOwner, PlanRule, Task
 from techtrack.tasks.queries import planning
+from techtrack.tasks.queries.counting import RUN_DAYS
 from techtrack.tasks.services.counting import want_meters
 from techtrack.tasks.services.people import NamedTwice, UnknownPerson
-from techtrack.tasks.services.planner import bring, close
+from techtrack.tasks.services.planner import bring, settle
 
 WRITTEN_AT_ONCE = 500
 BY_HAND = "person"
@@ -57,11 +58,12 @@ def create_plan(*, by: Access, data: Mapping[str, Any], now: datetime) -> Plan:
     _require(by, plan)
     _check_owners(by, owners or (), known=())
     _check_rules(by, plan, held=())
-    _refuse_future(plan, now)
+    _check_last_done(plan, None, now)
     plan.save(force_insert=True)
     _put_people(plan, owners or ())
     _put_rules(plan)
-    spread(plan_id=plan.pk, now=now)
+    _begin(plan, now)
+    _count_from(plan, before=None)
     events.publish(PlanChanged(plan.pk))
     return plan
 
@@ -82,14 +84,14 @@ def update_plan(*, plan: Plan, by: Access, changes: Mapping[str, Any], expected:
     known = set(plan.owners)
     plan.change(expected=expected, now=now, **columns)
     _require(by, plan)
-    _refuse_future(plan, now)
+    _check_last_done(plan, before, now)
     if owners is not None:
         _check_owners(by, owners, known=known)
         _put_people(plan, owners)
     if plan.triggers != before.triggers:
         _check_rules(by, plan, held=before.rules)
         _put_rules(plan)
-    spread(plan_id=plan.pk, now=now)
+    _begin(plan, now)
     _begin_anew(plan, before, now)
     events.publish(PlanChanged(plan.pk))
     return plan
@@ -115,7 +117,7 @@ def open_ahead(*, plan: Plan, asset: Asset, by: Access, now: datetime) -> Task:
     row = planning.course(plan.pk, asset.pk)
     if row is None:
         raise NotOfThisPlan("the plan is not for this asset", pointer="/asset")
-    values = close(row, now)
+    values = settle(row, now)
     if row.task_id is not None:
         raise TaskWaits("the plan has an unfinished task here: finish that one, or call it off")
     asked = Outlook(Kind.CALENDAR, 0, now, now, Reason.SCHEDULED, "Somebody asked for it.")
@@ -141,19 +143,26 @@ def follow_pack(*, type_id: int, pack: str, by: Access, now: datetime) -> list[P
 @transaction.atomic
 def spread(*, now: datetime, plan_id: int | None = None) -> None:
     """Begin plans (or one) at the assets that they are for by now, and end them at those that they are not for."""
-    wanted, there = planning.scopes(plan_id), planning.pairs(plan_id)
-    plans = Plan.objects.in_bulk({plan for plan, _ in wanted - there})
-    rows = [_course(plans[pair[0]], pair[1], now) for pair in sorted(wanted - there) if pair[0] in plans]
-    Course.objects.bulk_create(rows, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)
-    for plan, asset in sorted(there - wanted):
+    changing = planning.drift(plan_id).plans
+    if not changing:
+        return
+    # Whoever changes what they are for waits, or was waited for: it is asked again.
+    plans = Plan.objects.select_for_update(no_key=True).order_by("pk").in_bulk(changing)
+    drift = planning.drift(plan_id)
+    begun = [_course(plans[plan], asset, now) for plan, asset in sorted(drift.missing) if plan in plans]
+    Course.objects.bulk_create(begun, ignore_conflicts=True, batch_size=WRITTEN_AT_ONCE)
+    for plan, asset in sorted(drift.left_over):
         Course.objects.filter(plan=plan, asset=asset).delete()
-    if rows:
-        want_meters(planning.meters_wanted(plan_id).items(), now=now)
+
+
+def _begin(plan: Plan, now: datetime) -> None:
+    spread(plan_id=plan.pk, now=now)
+    want_meters(planning.meters_wanted(plan.pk).items(), now=now)
 
 
 def _course(plan: Plan, asset_id: int, now: datetime) -> Course:
-    # Where nobody knows when it was done last, the first time is so long from now, and not overdue since the start.
-    closed = plan.last_done or (now if _counts_from(plan, now) else None)
+    # Nobody knows when it was done last: the first time is so long from now, and not overdue since the start.
+    closed = now if _counts_from(plan, now) else None
     settled = closed or now - MICROSECOND
     return Course(plan=plan, asset_id=asset_id, begun_at=now, settled=settled, closed=closed, look_at=now)
 
@@ -180,13 +189,35 @@ class _Before:
 
 def _begin_anew(plan: Plan, before: _Before, now: datetime) -> None:
     rows = Course.objects.filter(plan=plan.pk)
-    if plan.triggers != before.triggers or (plan.enabled and not before.enabled):
+    if _when(plan.triggers) != _when(before.triggers):
         rows.update(settled=now)
-    if plan.last_done is not None and plan.last_done != before.last_done:
-        # What the platform saw itself stays: a task that was closed later.
-        older = Course.objects.filter(Q(closed=None) | Q(closed__lt=plan.last_done), plan=plan.pk)
-        older.update(closed=plan.last_done, settled=plan.last_done, bases={})
+        if _counts_from(plan, now):
+            rows.filter(closed=None).update(closed=now)
+    elif plan.enabled and not before.enabled:
+        # A date that lies ahead, and has had its task, stays settled.
+        rows.filter(settled__lt=now).update(settled=now)
+    if plan.last_done != before.last_done:
+        _count_from(plan, before=before.last_done)
     rows.update(look_at=now, steps=F("steps") + 1)
+
+
+def _when(triggers: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the dates of a plan follow from."""
+    return tuple(triggers.get(name) for name in ("timezone", "schedule", "season"))
+
+
+def _count_from(plan: Plan, *, before: datetime | None) -> None:
+    """Let a plan count from when somebody says that its work was done last; ``before`` is what was said before.
+
+    What the platform saw itself stays: a task that was closed later.
+    """
+    if plan.last_done is None:
+        return
+    said = Q(closed=None) | Q(closed__lt=plan.last_done) | Q(closed=F("begun_at")) | Q(closed=before)
+    rows = Course.objects.filter(said, plan=plan.pk)
+    # Dates that have had their tasks stay settled.
+    rows.filter(Q(made=0) | Q(settled__lt=plan.last_done)).update(settled=plan.last_done)
+    rows.update(closed=plan.last_done, bases={})
 
 
 # -- What a plan says ---------------------------------------------------------------------------------------
@@ -202,13 +233,19 @@ def _proven(columns: dict[str, Any]) -> dict[str, Any]:
     if "triggers" in columns:
         planning.parsed(columns["triggers"])
     if "checklist" in columns:
-        columns["checklist"] = dump_steps(parse_steps(columns["checklist"]))
+        columns["checklist"] = written_steps(columns["checklist"])
     return columns
 
 
-def _refuse_future(plan: Plan, now: datetime) -> None:
-    if plan.last_done is not None and plan.last_done > now:
+def _check_last_done(plan: Plan, before: _Before | None, now: datetime) -> None:
+    """Refuse a time from which nothing can be counted; what was right when it was said stays so."""
+    if plan.last_done is None:
+        return
+    if plan.last_done > now:
         raise BadPlan("this lies in the future", pointer="/last_done")
+    said = before is None or plan.last_done != before.last_done or not before.triggers.get("meters")
+    if said and plan.triggers.get("meters") and plan.last_done < now - RUN_DAYS:
+        raise BadPlan(f"meters are counted from {RUN_DAYS.days} days ago at most", pointer="/last_done")
 
 
 def _require(by: Access, plan: Plan) -> None:

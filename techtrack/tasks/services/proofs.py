@@ -75,6 +75,7 @@ def set_proof(*, task: Task, by: Access, wish: Mapping[str, Any], expected: int 
     """
     if not queries.may_write(by, task):
         raise Forbidden("you may read this task, but not change it")
+    task = queries.held(task.pk)
     rule = task.alert.rule if task.alert else None
     if rule is None:
         raise NothingToProve("only work on an alert of a rule is proved")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -12,12 +13,14 @@ from techtrack.accounts.domain.access import internal
 from techtrack.alerts.models import Alert
 from techtrack.core import events
 from techtrack.core.clock import MICROSECOND, to_micros
+from techtrack.core.errors import NotFound
+from techtrack.tasks import queries
 from techtrack.tasks.domain import proving
 from techtrack.tasks.domain.proving import Look, Phase
 from techtrack.tasks.events import ProofEnded
 from techtrack.tasks.models import Proof, State, Task
-from techtrack.tasks.queries import proofs
-from techtrack.tasks.services.recording import recorded
+from techtrack.tasks.queries import planning, proofs
+from techtrack.tasks.services.recording import record
 from techtrack.tasks.services.tasks import AnotherTaskIsOpen, update_task
 
 # A proof is looked at about so often while the asset runs as long as it must.
@@ -52,7 +55,7 @@ def refute_by(*, alert: Alert, now: datetime) -> Task | None:
     row = proofs.under_way(rule_id=alert.rule_id, asset_id=alert.asset_id) if alert.rule_id else None
     if row is None or row.asset is None or row.rule_id is None or row.since is None:
         return None
-    one = proofs.against(row.rule_id, row.asset.pk, since=row.since, until=to_micros(now))
+    one = proofs.against(row.rule_id, row.asset.pk, since=row.since)
     if one is None or one.start < row.since or not proofs.ran_at(row.asset, alert.parameter, one.start):
         return None
     look = Look(one.start, running=True, violation=one.violation)
@@ -68,8 +71,16 @@ def _proof(row: Proof) -> proving.Proof:
 
 @transaction.atomic
 def _write(row: Proof, proof: proving.Proof, *, warned: int, look_at: datetime, now: datetime) -> bool:
-    """Write where a proof stands, and what follows from its end; False where somebody has written it since."""
-    over = proof.phase in proving.OVER
+    """Write where a proof stands, and what follows from that; False where somebody has written it since."""
+    evidence, over = _evidence(row, proof), proof.phase in proving.OVER
+    # The alert, then the task, then its proof, as the judge and whoever works on it: who locks in one order does not
+    # deadlock.
+    busy = planning.work_on(evidence["alert"]) if evidence else None
+    try:
+        task = queries.held(row.task_id) if proof.phase.value != row.phase else None
+    except NotFound:
+        # It was deleted meanwhile.
+        return False
     rows = Proof.objects.filter(pk=row.pk, steps=row.steps)
     written = rows.update(
         phase=proof.phase.value,
@@ -78,36 +89,40 @@ def _write(row: Proof, proof: proving.Proof, *, warned: int, look_at: datetime, 
         ran=proof.ran,
         warned=warned,
         ended=proof.ended,
-        evidence=_evidence(row, proof),
+        evidence=evidence,
         look_at=None if over else look_at,
         steps=F("steps") + 1,
     )
-    if written and over:
-        _end(row, proof, now)
+    if written and task is not None:
+        _tell(task, proof, reopens=busy is None, now=now)
     return bool(written)
 
 
-def _evidence(row: Proof, proof: proving.Proof) -> dict[str, object] | None:
+def _evidence(row: Proof, proof: proving.Proof) -> dict[str, Any] | None:
     if proof.phase is not Phase.REFUTED or proof.ended is None or row.rule_id is None or row.asset_id is None:
         return None
-    one = proofs.against(row.rule_id, row.asset_id, since=row.since or 0, until=proof.ended)
+    one = proofs.against(row.rule_id, row.asset_id, since=row.since or 0, at=proof.ended)
     return proofs.told(one, proof.ended) if one else None
 
 
-def _end(row: Proof, proof: proving.Proof, now: datetime) -> None:
-    if proof.phase is Phase.REFUTED:
-        try:
-            with transaction.atomic():
-                update_task(task=row.task, by=BY, changes={"state": State.OPEN}, expected=None, now=now)
-        except AnotherTaskIsOpen:
-            # What the rule has opened for the same alert meanwhile is the work that is to be done.
-            _tell(row, now)
-    else:
-        _tell(row, now)
-    events.publish(ProofEnded(row.task_id, proof.phase.value, tuple(row.task.owners)))
+def _tell(task: Task, proof: proving.Proof, *, reopens: bool, now: datetime) -> None:
+    """Open a task again that is refuted, and let its history and all who look at it know how far its proof is.
+
+    It stays done where its alert is other work by now, such as what the rule has opened: that is to be done then.
+    """
+    before = queries.snapshot(task)
+    try:
+        with transaction.atomic():
+            if proof.phase is Phase.REFUTED and reopens:
+                update_task(task=task, by=BY, changes={"state": State.OPEN}, expected=None, now=now)
+            else:
+                _note(task, before, now)
+    except AnotherTaskIsOpen:
+        _note(task, before, now)
+    if proof.phase in proving.OVER:
+        events.publish(ProofEnded(task.pk, proof.phase.value, tuple(task.owners)))
 
 
-def _tell(row: Proof, now: datetime) -> None:
-    """Let the history of the task and all who look at it know how far its proof is."""
-    with recorded(Task.objects.filter(pk=row.task_id), by=None, now=now):
-        row.task.change(expected=None, now=now)
+def _note(task: Task, before: queries.Snapshot, now: datetime) -> None:
+    task.change(expected=None, now=now)
+    record(before, queries.whole(task.pk), by=None, now=now)

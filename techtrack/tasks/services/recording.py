@@ -27,11 +27,15 @@ def record(before: Snapshot | None, task: Task, *, by: Access | None, now: datet
 
 
 @contextmanager
-def recorded(rows: TaskQuerySet, *, by: Access | None, now: datetime) -> Iterator[None]:
-    """Do the same for what happens meanwhile to these tasks; of those that are gone afterwards nothing is noted."""
-    before = queries.snapshots(rows)
-    yield
-    _record(before, queries.snapshots(Task.objects.filter(pk__in=before)), by=by, now=now, event=_Event.CHANGED)
+def recorded(rows: TaskQuerySet, *, by: Access | None, now: datetime) -> Iterator[list[int]]:
+    """Do the same for what happens meanwhile to these tasks; of those that are gone afterwards nothing is noted.
+
+    Yields their ids. They are locked: what others write of them is noted as theirs.
+    """
+    ids = queries.locked(rows)
+    before = queries.snapshots(ids)
+    yield ids
+    _record(before, queries.snapshots(ids), by=by, now=now, event=_Event.CHANGED)
 
 
 _Snapshots = Mapping[int, Snapshot]

@@ -15,9 +15,8 @@ from techtrack.tasks.models import Task, TaskReminder
 
 def arm_reminders(task: Task, *, now: datetime) -> None:
     """Set the reminders that a task wishes for, for the due date that it has; in the transaction that wrote them."""
-    # Locked: one that fires at this moment must be known as fired, or must not fire any more.
-    rows = list(TaskReminder.objects.select_for_update().filter(task=task))
-    held = {row.armed(): row for row in rows}
+    # One that fires at this moment stays as it becomes, or fires for the last time: rows that stay are not written.
+    held = {row.armed(): row for row in TaskReminder.objects.filter(task=task)}
     wanted = arm(parse_reminders(task.reminders), due=task.due_date, now=now, before=held)
     gone = [row.pk for armed, row in held.items() if armed not in wanted]
     TaskReminder.objects.filter(pk__in=gone).delete()

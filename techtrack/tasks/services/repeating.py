@@ -8,6 +8,7 @@ from typing import Any
 
 from techtrack.accounts.domain.access import Access
 from techtrack.accounts.models import User
+from techtrack.core.errors import Invalid
 from techtrack.tasks import queries
 from techtrack.tasks.domain import series
 from techtrack.tasks.domain.board import at_the_end
@@ -16,6 +17,13 @@ from techtrack.tasks.models import Task, TaskEdit
 from techtrack.tasks.services.effects import follow_up
 from techtrack.tasks.services.people import add_people
 from techtrack.tasks.services.recording import record
+
+
+class NoRule(Invalid):
+    """There are terms of recurrence, and nothing that recurs."""
+
+    code = "no_rule"
+
 
 _RULED = {"recurrence", "recurrence_terms"}
 # What the next task of a series says as the one before it.
@@ -38,7 +46,7 @@ def settled(columns: Mapping[str, Any], task: Task | None, *, by: Access, now: d
     rule first says so.
 
     Raises:
-        BadRule, Endless, BadRecurrence, BadSchedule, UnknownTimeZone: see there.
+        NoRule, BadRule, Endless, BadRecurrence, BadSchedule, UnknownTimeZone: see there.
     """
     if not _RULED & columns.keys():
         return {}
@@ -49,6 +57,8 @@ def settled(columns: Mapping[str, Any], task: Task | None, *, by: Access, now: d
     if task is not None and (rule, terms) == (task.recurrence, task.recurrence_terms):
         return {}
     if not rule:
+        if terms not in ({}, held.recurrence_terms):
+            raise NoRule("these terms surround no rule: add one", pointer="/recurrence_terms")
         return {"recurrence_terms": {}, "scheduled_for": None}
     zone = "" if "timezone" in terms else User.objects.values_list("time_zone", flat=True).get(pk=by.user_id)
     terms = series.completed(terms, start=due or start or now, zone=zone)

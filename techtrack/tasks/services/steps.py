@@ -10,18 +10,12 @@ from django.db import transaction
 
 from techtrack.accounts.domain.access import Access
 from techtrack.core.clock import isoformat
-from techtrack.core.errors import Conflict, Forbidden
+from techtrack.core.errors import Forbidden
 from techtrack.tasks import queries
 from techtrack.tasks.domain.steps import Answer, Meter, Step, parse_answers, parse_steps
-from techtrack.tasks.domain.workflow import UNFINISHED
+from techtrack.tasks.domain.workflow import refuse_finished
 from techtrack.tasks.models import MeterAnswer, Task
 from techtrack.tasks.services.tasks import update_task
-
-
-class TaskFinished(Conflict):
-    """What was found is what it was done with; who finds more opens the task again."""
-
-    code = "task_finished"
 
 
 @transaction.atomic
@@ -37,14 +31,16 @@ def answer_steps(*, task: Task, by: Access, answers: Any, expected: int | None, 
     # Held, and read again: two who answer at once both mean what they say.
     task.hold()
     task = Task.objects.whole().get(pk=task.pk)
-    if task.state not in UNFINISHED:
-        raise TaskFinished("the task is finished: open it again to change what was found")
+    refuse_finished(task.state)
     steps = parse_steps(task.checklist)
     meters = [step.key for step in steps if isinstance(step, Meter)]
-    before = queries.meters_before(asset_id=task.asset_id, keys=meters, task_id=task.pk, now=now)
+    before = queries.meters_before(task, keys=meters, now=now)
     given = parse_answers(steps, answers, before=before)
     _note_meters(task, steps, given, now)
-    changes = {"answers": _merged(task.answers, given, by, now)}
+    # Those to steps that are gone go with them, or there would be more of them with every other checklist.
+    there = {step.key for step in steps}
+    held = {key: answer for key, answer in task.answers.items() if key in there}
+    changes = {"answers": _merged(held, given, by, now)}
     return update_task(task=task, by=by, changes=changes, expected=expected, now=now)
 
 
@@ -63,9 +59,12 @@ def _note_meters(task: Task, steps: Sequence[Step], given: Mapping[str, Answer |
     read = {step.key: given[step.key] for step in steps if isinstance(step, Meter) and step.key in given}
     if not read or task.asset_id is None:
         return
-    MeterAnswer.objects.filter(task=task, key__in=read).delete()
+    rows = MeterAnswer.objects.filter(task=task, key__in=read)
+    # Who corrects what was read says what it showed then.
+    times = dict(rows.values_list("key", "at"))
+    rows.delete()
     MeterAnswer.objects.bulk_create(
-        MeterAnswer(asset_id=task.asset_id, key=key, value=answer.value, at=now, task=task)
+        MeterAnswer(asset_id=task.asset_id, key=key, value=answer.value, at=times.get(key, now), task=task)
         for key, answer in read.items()
         if answer is not None
     )

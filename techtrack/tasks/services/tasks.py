@@ -18,12 +18,16 @@ from techtrack.core.errors import Conflict, Forbidden, Invalid, Stale
 from techtrack.tasks import queries
 from techtrack.tasks.domain.board import at_the_end
 from techtrack.tasks.domain.merging import merge
+from techtrack.tasks.domain.steps import written_steps
 from techtrack.tasks.models import State, Task, TaskEdit
 from techtrack.tasks.services.effects import follow_up
 from techtrack.tasks.services.explaining import explain
-from techtrack.tasks.services.people import Shares, add_people, check, replace_people
+from techtrack.tasks.services.people import Shares, add_people, check, replace_people, require_people
 from techtrack.tasks.services.recording import record
 from techtrack.tasks.services.repeating import begin_next, settled
+
+# So many writes of others are looked through for what they changed.
+MOST_MERGED = 500
 
 
 class AnotherTaskIsOpen(Conflict):
@@ -87,12 +91,17 @@ def merge_task(*, task: Task, by: Access, changes: Mapping[str, Any], read: int,
     """
     _require_write(by, task)
     found = queries.held(task.pk)
+    # The history is read with the row held: not all of a long one for a version that nobody can have.
+    if read < 1 or found.version - read > MOST_MERGED:
+        raise Stale("it is not known what has changed since you read it")
     yours = {name: value for column, one in changes.items() for name, value in queries.written(column, one).items()}
     edits = queries.edits_since(found, read) if read != found.version else []
     merged = merge(yours, read=read, version=found.version, edits=edits)
     wanted = {column: _merged(column, one, merged) for column, one in changes.items() if _asked(column, one, merged)}
     if read != found.version and not wanted:
         return found
+    # Each list was right, and both together may be too long.
+    written_steps(wanted.get("checklist", []))
     return _write(found, wanted, by=by, expected=found.version, now=now)
 
 
@@ -110,6 +119,7 @@ def _merged(column: str, value: Any, merged: Mapping[str, Any]) -> Any:
 def _write(task: Task, changes: Mapping[str, Any], *, by: Access, expected: int, now: datetime) -> Task:
     _require_write(by, task)
     columns, owners, shares = _split(changes, maker=task.created_by_id)
+    require_people(by, task, owners=owners, shares=shares)
     check(by, columns, owners=owners or [], shares=shares or [], held=task)
     if "asset" in columns and columns["asset"] != task.asset:
         _require_at_asset(by, columns["asset"])
@@ -132,13 +142,12 @@ def _finish(
 ) -> Task:
     """Let follow what follows from a write, note it, and return the task whole."""
     if before is not None or task.state == State.IN_PROGRESS:
-        explain(task, columns, now=now)
-    follow_up(task, _NEW & columns.keys() if before is None else _changed(task, before, columns), now=now)
-    made = queries.whole(task.pk)
-    finished = made.state == State.DONE and (before is None or before.fields["state"] != State.DONE)
+        explain(task, columns, by=by, now=now)
     # Told together: from the first fact on others wait, and nothing may be written of what may be going.
     with events.at_once():
-        if finished:
+        follow_up(task, _NEW & columns.keys() if before is None else _changed(task, before, columns), now=now)
+        made = queries.whole(task.pk)
+        if made.state == State.DONE and (before is None or before.fields["state"] != State.DONE):
             begin_next(made, by=by, now=now)
         record(before, made, by=by, now=now, event=TaskEdit.Event.CHANGED if before else TaskEdit.Event.CREATED)
     return made

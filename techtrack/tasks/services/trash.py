@@ -8,11 +8,13 @@ from django.db import transaction
 
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts import hiding
+from techtrack.core import events
 from techtrack.core.errors import Conflict, Forbidden, Stale
-from techtrack.core.models import Head
 from techtrack.tasks import queries
+from techtrack.tasks.domain.sync import LASTS
 from techtrack.tasks.models import Departure, Task, TaskEdit, TaskLink
 from techtrack.tasks.services.explaining import cause_of, explain
+from techtrack.tasks.services.labour import stop_clocks
 from techtrack.tasks.services.recording import record
 from techtrack.tasks.services.tasks import one_open
 
@@ -45,7 +47,10 @@ def _delete(task: Task, *, by: Access, expected: int, now: datetime) -> None:
     before = queries.snapshot(task)
     task.change(expected=expected, now=now, deleted_at=now, deleted_by_id=by.user_id or None)
     hiding.unsuppress(by=cause_of(task))
-    record(before, queries.whole(task.pk), by=by, now=now, event=TaskEdit.Event.DELETED)
+    with events.at_once():
+        # Nobody could stop them: who may not see a task may not see its clock.
+        stop_clocks(task, now=now)
+        record(before, queries.whole(task.pk), by=by, now=now, event=TaskEdit.Event.DELETED)
 
 
 @transaction.atomic
@@ -66,7 +71,7 @@ def restore_task(*, task: Task, by: Access, now: datetime) -> Task:
             task.change(expected=task.version, now=now, deleted_at=None, deleted_by_id=None)
     except Stale as error:
         raise NotDeleted("somebody else was faster") from error
-    explain(task, _EVERYTHING, now=now)
+    explain(task, _EVERYTHING, by=by, now=now)
     restored = queries.whole(task.pk)
     record(before, restored, by=by, now=now, event=TaskEdit.Event.RESTORED)
     return restored
@@ -74,16 +79,16 @@ def restore_task(*, task: Task, by: Access, now: datetime) -> Task:
 
 @transaction.atomic
 def forget_deleted(*, now: datetime) -> bool:
-    """Remove tasks that were deleted too long ago to come back, links that are long over, and who was told of either.
+    """Remove tasks that were deleted too long ago to come back, links that are long over, and old departures.
 
     True where more is due.
     """
     old = now - KEPT
-    tasks = list(Task.objects.filter(deleted_at__lt=old).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    # Locked: one that somebody brings back at this moment stays.
+    tasks = queries.locked(Task.objects.filter(deleted_at__lt=old), AT_ONCE)
     Task.objects.filter(pk__in=tasks).delete()
     TaskLink.objects.filter(expires_at__lt=old).delete()
-    departed = list(Departure.objects.filter(at__lt=old).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-    if departed:
-        Head.objects.update_or_create(name=queries.FORGOTTEN, defaults={"last": departed[-1]})
-        Departure.objects.filter(pk__lte=departed[-1]).delete()
+    departures = Departure.objects.filter(at__lt=now - LASTS - timedelta(days=1)).order_by("pk")
+    departed = list(departures.values_list("pk", flat=True)[:AT_ONCE])
+    Departure.objects.filter(pk__in=departed).delete()
     return AT_ONCE in {len(tasks), len(departed)}

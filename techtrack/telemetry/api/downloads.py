@@ -9,7 +9,6 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from techtrack.core.clock import from_micros
@@ -39,15 +38,6 @@ class TooManyExports(Unavailable):
     """As many files are being sent as one process may."""
 
     code = "too_many_exports"
-
-
-class ByFormat(DefaultContentNegotiation):
-    """Lets ``?format=`` decide: a browser that asks for text/csv with it must not be told 406."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        if request.query_params.get("format", "json") != "json":
-            return renderers[0], renderers[0].media_type
-        return super().select_renderer(request, renderers, format_suffix)
 
 
 def asked_form(request: Request) -> Form | None:

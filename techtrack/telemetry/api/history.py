@@ -18,12 +18,13 @@ from rest_framework.views import APIView
 
 from techtrack.assets.models import Asset
 from techtrack.core import clock
+from techtrack.core.api.downloads import ByFormat
 from techtrack.core.api.filters import BIGGEST_ID, refuse_unknown_parameters
 from techtrack.core.clock import from_micros, isoformat, to_micros
 from techtrack.core.errors import NotFound
 from techtrack.telemetry import queries
 from techtrack.telemetry.api import asking
-from techtrack.telemetry.api.downloads import FILES, FORMAT, ByFormat, asked_form, download, file_name
+from techtrack.telemetry.api.downloads import FILES, FORMAT, asked_form, download, file_name
 from techtrack.telemetry.api.listing import codes, ids_and_keys
 from techtrack.telemetry.api.recalling import recalled
 from techtrack.telemetry.api.serializers import HistorySerializer, unreadable_as_json

@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from techtrack.assets.models import Asset
+from techtrack.core.api.downloads import refuse_pages
 from techtrack.core.api.filters import moment
 from techtrack.core.api.pagination import whole_number
 from techtrack.core.errors import Invalid
@@ -26,7 +27,6 @@ from techtrack.telemetry.queries import Found, Place, Unreadable, export_table
 from techtrack.telemetry.store.base import Span
 
 PARAMETERS = {"site", "type", "parameter", "from", "to", "cursor", "page_size", "format"}
-PAGED = ("cursor", "page_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,7 @@ def export(request: Request, name: str, form: Form) -> StreamingHttpResponse:
     Raises:
         Invalid: the query speaks of pages.
     """
-    for word in PAGED:
-        if word in request.query_params:
-            raise Invalid(f"a file has no pages, so there is no {word}", pointer=f"?{word}")
+    refuse_pages(request)
     subjects, span, chosen = queries.subjects(_assets(request, name)), _span(request), codes(request)
     table = export_table(subjects, name=name, codes=chosen, span=span)
     what = {"equipment": "data", "sensor": "measurements"}[name]

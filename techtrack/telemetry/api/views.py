@@ -26,6 +26,7 @@ from rest_framework.viewsets import ViewSet
 from techtrack.assets.models import Asset
 from techtrack.core import clock
 from techtrack.core.api.concurrency import is_demanded
+from techtrack.core.api.downloads import ByFormat
 from techtrack.core.api.filters import refuse_unknown_parameters
 from techtrack.core.api.pagination import add_links
 from techtrack.core.api.parsers import MergePatchParser, ReadingsParser
@@ -34,7 +35,7 @@ from techtrack.core.errors import Fault, Invalid, NotFound, Stale
 from techtrack.telemetry import queries, services
 from techtrack.telemetry.api import listing, serializers
 from techtrack.telemetry.api.corrections import place, visible_asset
-from techtrack.telemetry.api.downloads import FILES, ByFormat, asked_form
+from techtrack.telemetry.api.downloads import FILES, asked_form
 from techtrack.telemetry.api.serializers import row_as_json
 from techtrack.telemetry.domain.items import Item, check_values, is_time, read_item
 from techtrack.telemetry.domain.reading import Kind, Row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import segno
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -23,8 +24,6 @@ def label(request: HttpRequest, access: Access, asset_id: int) -> HttpResponse:
     asset = Asset.objects.visible_to(access).select_related("type", "site").filter(pk=asset_id).first()
     if asset is None:
         raise Http404
-    import segno  # noqa: PLC0415 - until it is locked and installed
-
     address = settings.PUBLIC_URL + reverse("asset", args=[asset.pk])
     code = segno.make(address, error=CORRECTION, boost_error=False, micro=False)
     # Drawn by its outlines: it is as sharp as the printer, whatever its size.

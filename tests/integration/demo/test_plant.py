@@ -7,18 +7,23 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from django.test import Client
 
+from techtrack.accounts.domain.access import internal
 from techtrack.accounts.models import ApiKey, Site, User
 from techtrack.accounts.queries import key_access
 from techtrack.alerts.models import Rule
 from techtrack.assets.models import Asset
+from techtrack.core.clock import to_micros
 from techtrack.demo import faults, folder, load, plant, story, upkeep
 from techtrack.demo.clock import SPAN
 from techtrack.notifications.models import Channel, Route
-from techtrack.tasks.models import Course, Plan, Task
+from techtrack.tasks.models import Course, Plan, PlannedTask, Task
 from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry.domain.reading import Batch, Origin
+from techtrack.telemetry.services import ingest
 from tests import factories
 from tests.integration.tasks.upkeep import count, look
 
@@ -29,6 +34,16 @@ pytestmark = pytest.mark.django_db
 def _own_home(tmp_path, settings):
     settings.HOME = tmp_path
     settings.DEMO = True
+
+
+def replay(one: load.Playing, *, start: datetime, until: datetime) -> None:
+    """Send what a recording says of the time from the story's start on."""
+    asset = Asset.objects.get(key=one.key)
+    when, which = one.loop.between(0, (until - start) // timedelta(microseconds=1))
+    columns = {code: column[which] for code, column in one.recording.columns.items()}
+    present = {code: column for code, column in columns.items() if not np.isnan(column).all()}
+    batch = Batch(np.full(len(when), asset.pk, np.int64), when + to_micros(start), present)
+    ingest(batch=batch, by=internal(), now=until, origin=Origin.IMPORT)
 
 
 def counted() -> dict[str, int]:
@@ -51,6 +66,7 @@ class TestPlant:
         self._remembers_what_was_replaced()
         self._has_keys_that_open_no_more_than_they_must(first, now)
         self._plans_by_the_hours_that_its_machines_ran(now)
+        self._brings_their_work_when_the_hours_are_full(first, now + timedelta(days=2))
 
     def _plans_by_the_hours_that_its_machines_ran(self, now):
         count(now)
@@ -63,6 +79,18 @@ class TestPlant:
             # All ten ran nearly always: they come to their hours within the first day.
             assert meter["reason"] == "projected", meter
             assert now < datetime.fromisoformat(meter["due"]) < now + timedelta(days=2)
+
+    def _brings_their_work_when_the_hours_are_full(self, loaded, then):
+        for one in loaded.playing:
+            if one.key.startswith("machine-"):
+                replay(one, start=loaded.state.start, until=then)
+        count(then)
+        opened = look(then)
+        assert {task.asset.key for task in opened} == {f"machine-{number:02}" for number in range(1, 11)}
+        for told in PlannedTask.objects.filter(task__in=opened):
+            hours = float(told.detail.partition(" of 1840 counted")[0])
+            assert (told.kind, told.reason) == ("meter", "reached")
+            assert upkeep.HOURS <= hours < upkeep.HOURS + 60
 
     def _ends_where_the_story_begins(self, loaded):
         assert loaded.state.start + SPAN == loaded.state.clock.wall

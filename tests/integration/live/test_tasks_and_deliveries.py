@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from techtrack.live.subscriber import Subscriber
 from techtrack.live.threads import in_thread
 from techtrack.notifications.events import DeliveryChanged
 from techtrack.notifications.models import Delivery, DeliveryState
+from techtrack.tasks import queries as task_queries
 from techtrack.tasks import services as tasks
 from techtrack.tasks.models import Task
 from tests import factories
@@ -187,6 +189,41 @@ class TestTasks:
         topic, place = running.topics.find("tasks")
         assert topic.authorise(key, place)
         assert not topic.authorise(replace(key, only_asset=1), place)
+
+
+class TestTalk:
+    async def test_is_told_at_the_site_and_a_mention_to_who_is_meant(self, connect, olga, vera, erik, mallory, robot):
+        task = await create(olga, asset=robot)
+        async with (
+            await connect(vera) as viewer,
+            await connect(erik) as meant,
+            await connect(mallory) as outsider,
+        ):
+            for socket in (viewer, meant, outsider):
+                await subscribed(socket, "tasks")
+            said = await in_thread(
+                lambda: tasks.add_comment(task=task, by=access_of(olga), text="@erik @mallory secret", now=clock.now())
+            )
+            comment = {"id": said.pk, "task": task.pk, "author": olga.pk}
+            for socket in (viewer, meant):
+                frame = await socket.hear("comment")
+                assert (frame["event"], frame["comment"]) == ("created", comment)
+            assert (await meant.hear("mention"))["comment"] == comment
+            for socket in (viewer, meant, outsider):
+                assert await socket.quiet()
+
+    async def test_of_a_reminder_reaches_its_owners_alone(self, connect, olga, vera, robot):
+        moment = clock.now() + timedelta(hours=1)
+        wish = [{"at": clock.isoformat(moment)}]
+        task = await create(vera, reminders=wish, owners=[vera.pk], shared_with=[(olga.pk, "write")])
+        async with await connect(vera) as owner, await connect(olga) as other:
+            for socket in (owner, other):
+                await subscribed(socket, "tasks")
+            (pk,) = await in_thread(lambda: task_queries.reminders_due(moment))
+            assert await in_thread(lambda: tasks.fire_reminder(pk=pk, now=moment))
+            assert (await owner.hear("reminder"))["reminder"] == {"task": task.pk, "due_date": None}
+            for socket in (owner, other):
+                assert await socket.quiet()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from techtrack.accounts import queries as accounts
 from techtrack.assets.events import WhatHolds
 from techtrack.tasks import queries, services
-from techtrack.tasks.models import State, Task, TaskOwner
+from techtrack.tasks.models import Proof, State, Task, TaskOwner
 from tests import factories
 
 
@@ -47,6 +47,26 @@ class TestOpenForAlert:
     def test_opens_another_once_the_first_is_finished(self, alert, olga, state):
         finish(open_task(alert), olga, state)
         assert open_task(alert) is not None
+
+    def test_opens_none_beside_one_for_an_earlier_alert_of_the_same_rule(self, robot, olga):
+        rule = factories.make_rule()
+        task = open_task(factories.make_alert(robot, rule=rule, is_open=False, active=False))
+        again = factories.make_alert(robot, rule=rule)
+        assert open_task(again) is None
+        finish(task, olga)
+        Proof.objects.all().delete()
+        assert open_task(again) is not None
+
+    def test_opens_one_beside_that_of_another_rule_or_asset(self, robot, station):
+        rule = factories.make_rule()
+        open_task(factories.make_alert(robot, rule=rule))
+        assert open_task(factories.make_alert(robot, rule=factories.make_rule())) is not None
+        assert open_task(factories.make_alert(station, rule=rule)) is not None
+
+    def test_opens_one_beside_what_people_do_about_an_earlier_alert(self, robot, olga, make_task):
+        rule = factories.make_rule()
+        make_task(olga, asset=robot, alert=factories.make_alert(robot, rule=rule, is_open=False, active=False))
+        assert open_task(factories.make_alert(robot, rule=rule)) is not None
 
     def test_does_not_count_tasks_of_people(self, alert, olga, make_task):
         make_task(olga, alert=alert)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from techtrack.alerts.models import Suppression
+from techtrack.tasks import services
 from techtrack.tasks.models import Task
 from tests import factories
 
@@ -53,6 +54,20 @@ class TestByHand:
     def test_counts_what_the_rule_has_opened(self, api, olga, alert):
         factories.make_task(None, automatic=True, alert_id=alert.pk, asset_id=alert.asset_id)
         assert press(api(olga), alert).status_code == 409
+
+    def test_counts_what_the_rule_has_opened_for_an_alert_before(self, api, olga, robot):
+        rule = factories.make_rule()
+        before = factories.make_alert(robot, rule=rule, is_open=False, active=False)
+        factories.make_task(None, automatic=True, alert_id=before.pk, asset_id=robot.pk)
+        assert press(api(olga), factories.make_alert(robot, rule=rule)).status_code == 409
+
+    def test_is_the_work_that_the_rule_would_open(self, api, olga, alert):
+        press(api(olga), alert)
+        assert services.open_for_alert(alert_id=alert.pk, wish={}, now=factories.NOW) is None
+
+    def test_does_not_count_what_somebody_noted_for_the_own_self(self, api, olga, oscar, alert):
+        factories.make_task(oscar, alert_id=alert.pk)
+        assert press(api(olga), alert).status_code == 201
 
     def test_hides_the_alerts_of_the_asset_while_it_is_in_progress(self, api, olga, alert, robot):
         told = press(api(olga), alert).json()

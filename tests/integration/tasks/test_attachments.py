@@ -121,11 +121,32 @@ class TestUpload:
             pytest.param({}, 400, "/file", id="no file"),
             pytest.param({"file": "words"}, 400, "/file", id="a field that is no file"),
             pytest.param({"file": SimpleUploadedFile("a.txt", b"x"), "task": "7"}, 400, "/task", id="a field too many"),
+            pytest.param({"file": [SimpleUploadedFile(f"{n}.txt", b"x") for n in "ab"]}, 400, "/file", id="two files"),
         ],
     )
     def test_that_is_no_form_with_one_file_is_refused(self, api, olga, form, status, pointer):
         answer = api(olga).post(url(make_task(olga)), form, format="multipart")
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
+
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            pytest.param("multipart/form-data", b"--x\r\n\r\n--x--", id="no boundary"),
+            pytest.param("multipart/form-data; boundary=x", b"words", id="no parts"),
+            pytest.param("multipart/form-data; boundary=x", b"--y\r\n\r\nz\r\n--y--\r\n", id="another boundary"),
+            pytest.param(
+                "multipart/form-data; boundary=x",
+                b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
+                b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n--x--\r\n",
+                id="no base64",
+            ),
+            pytest.param("multipart/form-data; boundary=" + "x" * 500, b"", id="a long boundary"),
+        ],
+    )
+    def test_that_is_a_broken_form_is_refused(self, api, olga, kind, body):
+        answer = api(olga).generic("POST", url(make_task(olga)), body, content_type=kind)
+        assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+        assert not Attachment.objects.exists()
 
     def test_in_json_is_not_read(self, api, olga):
         assert api(olga).post(url(make_task(olga)), {"file": "x"}, format="json").status_code == 415

@@ -75,11 +75,30 @@ class TestBlock:
         assert api(vera).post(url(mine), {"task": seen.pk}, format="json").status_code == 404
         assert api(erik).get(url(seen)).json()["count"] == 0
 
-    def test_by_what_one_may_not_see_is_not_shown(self, api, olga, erik, robot):
-        task, secret = make_task(olga, asset_id=robot.pk), make_task(olga)
+    def test_by_what_one_may_not_see_tells_its_id_alone(self, api, olga, vera, erik, mallory, robot):
+        task, secret = make_task(olga, asset_id=robot.pk), make_task(olga, due_date=NOW)
         api(olga).post(url(task), {"task": secret.pk}, format="json")
-        assert api(erik).get(url(task)).json()["count"] == 0
-        assert api(erik).get(url(task, secret)).status_code == 404
+        [told] = api(vera).get(url(task)).json()["results"]
+        assert (told["task"], told["title"], told["state"], told["due_date"]) == (secret.pk, None, None, None)
+        assert api(vera).get(url(task, secret)).json() == told
+        [shown] = api(olga).get(url(task)).json()["results"]
+        assert (shown["title"], shown["state"]) == (secret.title, "open")
+        assert api(mallory).get(url(task)).status_code == 404
+
+    def test_by_what_one_may_not_see_is_taken_back_by_who_may_change_what_waits(self, api, olga, vera):
+        """Vera lets a task of olga's wait for one of her own; olga must be able to finish it."""
+        task = make_task(olga)
+        task.share_rows.create(user=vera, level="write")
+        secret = make_task(vera)
+        assert api(vera).post(url(task), {"task": secret.pk}, format="json").status_code == 201
+        assert state(api, olga, task, "done").json()["code"] == "task_blocked"
+        assert api(olga).delete(url(task, secret)).status_code == 204
+        assert state(api, olga, task, "done").status_code == 200
+
+    def test_by_what_is_deleted_is_none(self, api, olga, tasks, block):
+        block(tasks[0], tasks[1])
+        api(olga).delete(f"{TASKS}{tasks[1].pk}/")
+        assert api(olga).get(url(tasks[0])).json()["count"] == 0
 
 
 class TestWaiting:

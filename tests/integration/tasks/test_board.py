@@ -139,6 +139,21 @@ class TestMove:
         services.delete_task(task=four[1], by=access_of(olga), expected=None, now=factories.NOW)
         assert move(olga, four[0], after=four[1]).status_code == 400
 
+    def test_beside_one_that_has_gone_meanwhile_is_refused(self, olga, four):
+        for leave in (
+            lambda: services.update_task(
+                task=four[1], by=access_of(olga), changes={"state": "done"}, expected=None, now=factories.NOW
+            ),
+            lambda: Task.objects.filter(pk=four[1].pk).delete(),
+        ):
+            neighbour = queries.whole(four[1].pk)
+            leave()
+            with pytest.raises(services.OtherColumn) as caught:
+                services.move_task(
+                    task=four[0], by=access_of(olga), state=None, before=None, after=neighbour, now=factories.NOW
+                )
+            assert caught.value.faults[0].pointer == "/after"
+
     @pytest.mark.django_db(transaction=True)
     def test_of_many_to_one_gap_puts_all_of_them_there(self, olga, make_task):
         first, last = make_task(olga, title="first"), make_task(olga, title="last")

@@ -9,14 +9,17 @@ from threading import Event, Thread
 import pytest
 from django.db import connection, transaction
 
+from techtrack.accounts import services as people
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Membership
 from techtrack.accounts.queries import access_of
+from techtrack.alerts.models import Alert
 from techtrack.assets import services as assets
+from techtrack.core import clock
 from techtrack.core.models import Head
 from techtrack.live import services as live
 from techtrack.tasks import queries, services
-from techtrack.tasks.models import Departure, Task
+from techtrack.tasks.models import Departure, Task, TaskNumber
 from tests import factories
 from tests.integration.tasks.racing import losers, race
 
@@ -151,18 +154,36 @@ class TestChanges:
         assert api(olga).post(f"{TASKS}bulk/", {"items": items}, format="json").status_code == 200
         mine.catch_up()
         assert mine.is_true()
-        assert len(set(Task.objects.values_list("change_no", flat=True))) == 1
+        assert len(set(TaskNumber.objects.values_list("number", flat=True))) == 1
 
     def test_tell_a_key_of_an_asset_what_left_its_asset(self, erik, plant, robot, station, make_task):
         key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
         task, other = make_task(erik, asset=robot), make_task(erik, asset=station)
-        first = queries.changes(key, None, limit=9)
+        first = queries.changes(key, None, limit=9, now=factories.NOW)
         assert ([one.pk for one in first.tasks], first.gone) == ([task.pk], [])
         # At the same site still, so that people there hear of a change.
         change(task, erik, asset=station)
         change(other, erik, asset=robot)
-        then = queries.changes(key, first.following, limit=9)
+        then = queries.changes(key, first.following, limit=9, now=factories.NOW)
         assert ([one.pk for one in then.tasks], then.gone) == ([other.pk], [task.pk])
+
+    def test_tell_a_key_of_an_asset_that_it_went_to_another_site(self, adam, erik, plant, robot, other_site, make_task):
+        key = Access(erik.pk, "erik", at={plant.pk: Role.ENGINEER}, only_asset=robot.pk, key_id=1)
+        task, mine = make_task(adam, asset=robot), make_task(erik, asset=robot)
+        first = queries.changes(key, None, limit=9, now=factories.NOW)
+        where = {"site": other_site}
+        assets.update_asset(asset=robot, by=access_of(adam), changes=where, expected=None, now=factories.NOW)
+        then = queries.changes(key, first.following, limit=9, now=factories.NOW)
+        assert ([one.pk for one in then.tasks], then.gone) == ([mine.pk], [task.pk])
+
+    def test_go_on_where_somebody_is_gone(self, copy, olga, erik, adam, robot, make_task):
+        shared, about = make_task(olga, owners=[olga.pk, erik.pk]), make_task(erik, asset=robot)
+        change(shared, olga, owners=[olga.pk])
+        mine = copy(olga)
+        mine.catch_up()
+        people.delete_user(user=erik, by=access_of(adam), expected=None, now=factories.NOW)
+        assert mine.catch_up() == ([about.pk], [])
+        assert not Departure.objects.filter(person_id=erik.pk).exists()
 
 
 class TestResync:
@@ -170,18 +191,43 @@ class TestResync:
         answer = client.get(CHANGES, {"since": since})
         return answer.status_code, answer.json().get("code")
 
-    def test_is_needed_where_departures_are_forgotten(self, copy, olga, make_task):
+    def test_is_needed_where_departures_are_forgotten(self, copy, olga, make_task, time_machine):
+        time_machine.move_to(factories.NOW, tick=False)
         tasks = [make_task(olga) for _ in range(2)]
+        mine, late = copy(olga), copy(olga)
+        mine.catch_up()
+        time_machine.move_to(factories.NOW + timedelta(days=29))
+        services.delete_task(task=tasks[0], by=access_of(olga), expected=None, now=clock.now())
+        late.catch_up()
+        services.forget_deleted(now=clock.now())
+        assert mine.catch_up() == ([], [tasks[0].pk])
+        time_machine.move_to(factories.NOW + timedelta(days=29 + 31, hours=1))
+        services.forget_deleted(now=clock.now())
+        assert not Departure.objects.exists()
+        for one in (mine, late):
+            assert self.asked(one.client, one.since) == (410, "resync")
+        assert copy(olga).catch_up() == ([tasks[1].pk], [])
+
+    def test_is_not_needed_while_departures_are_known(self, copy, olga, make_task, time_machine):
+        # Asked for late in the day, and again early in the day that is the last one.
+        time_machine.move_to(factories.NOW.replace(hour=23, minute=59), tick=False)
+        task = make_task(olga)
         mine = copy(olga)
         mine.catch_up()
-        services.delete_task(task=tasks[0], by=access_of(olga), expected=None, now=factories.NOW)
-        late = copy(olga)
-        late.catch_up()
-        Departure.objects.update(at=factories.NOW)
-        services.forget_deleted(now=factories.NOW + services.KEPT + timedelta(days=1))
-        assert self.asked(mine.client, mine.since) == (410, "resync")
-        assert late.catch_up() == ([], [])
-        assert copy(olga).catch_up() == ([tasks[1].pk], [])
+        services.delete_task(task=task, by=access_of(olga), expected=None, now=clock.now())
+        time_machine.move_to(factories.NOW.replace(hour=23, minute=58) + timedelta(days=29))
+        services.forget_deleted(now=clock.now())
+        assert mine.catch_up() == ([], [task.pk])
+
+    def test_is_not_needed_by_who_sees_nothing_of_what_happens(self, copy, olga, mallory, make_task):
+        make_task(mallory)
+        mine = copy(mallory)
+        mine.catch_up()
+        before = mine.since
+        services.delete_task(task=make_task(olga), by=access_of(olga), expected=None, now=factories.NOW)
+        mine.catch_up()
+        # How much happens elsewhere cannot be told from it.
+        assert mine.since == before
 
     def test_is_needed_where_roles_are_others(self, copy, olga, vera, robot, other_site, make_task):
         make_task(olga, asset=robot)
@@ -247,6 +293,32 @@ class TestRace:
                 reader.catch_up(page_size=3)
         finally:
             connection.close()
+
+    @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="it lets one writer in, whatever they lock")
+    @pytest.mark.parametrize("quiet", [False, True], ids=["that open pages see", "that they need not see"])
+    def test_of_a_task_whose_alert_is_held_by_others_waits_for_nobody(self, olga, alert, make_task, quiet):
+        task, held, written, ended = make_task(olga, alert=alert), Event(), Event(), []
+
+        def hold():
+            try:
+                with transaction.atomic():
+                    Alert.objects.select_for_update().get(pk=alert.pk)
+                    held.set()
+                    ended.append(written.wait(10))
+            finally:
+                connection.close()
+
+        thread = Thread(target=hold)
+        thread.start()
+        held.wait(10)
+        if quiet:
+            services.start_clock(task=task, by=access_of(olga), note="", now=factories.NOW)
+            services.stop_clock(task=task, by=access_of(olga), now=factories.NOW + timedelta(hours=1))
+        else:
+            change(task, olga, title="New")
+        written.set()
+        thread.join()
+        assert ended == [True]
 
     def test_with_a_writer_that_commits_late_misses_nothing(self, copy, olga):
         assert self.missed_by_a_reader(copy, olga) == []

@@ -56,6 +56,16 @@ class TestComment:
         assert api(olga).delete(url(task, number)).status_code == 204
         assert api(vera).get(url(task)).json()["count"] == 0
 
+    def test_is_changed_by_who_may_still_comment(self, api, olga, vera, say):
+        task = make_task(olga)
+        share = task.share_rows.create(user=vera, level="comment")
+        number = say(vera, task, "Torn.").json()["id"]
+        task.share_rows.filter(pk=share.pk).update(level="read")
+        assert api(vera).patch(url(task, number), {"text": "Torn, @olga."}, format="json").status_code == 403
+        assert Comment.objects.get().text == "Torn."
+        assert not Mention.objects.exists()
+        assert api(vera).delete(url(task, number)).status_code == 204
+
     @pytest.mark.parametrize(
         ("text", "code"),
         [

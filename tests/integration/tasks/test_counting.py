@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from techtrack.accounts.models import AuditEntry
 from techtrack.accounts.queries import access_of
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Forbidden
 from techtrack.tasks import services
-from techtrack.tasks.models import AssetMeter, Plan, Run, RunLog
-from techtrack.tasks.queries import counting
+from techtrack.tasks.models import AssetMeter, Course, Plan, Run, RunLog
+from techtrack.tasks.queries import counting, planning
 from techtrack.tasks.services import NoCounter, NotReadYet
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.services import Saying, mark_quality
 from tests import factories
 from tests.factories import NOW
-from tests.integration.tasks.upkeep import DAY, HOUR, MINUTE, count, make_plan, send
+from tests.integration.tasks.upkeep import DAY, HOUR, MINUTE, count, look, make_plan, send
 
 pytestmark = pytest.mark.django_db
 HOURS = {"kind": "hours", "parameter": "speed", "above": 100.0}
@@ -37,6 +39,28 @@ class TestMeters:
         Plan.objects.get(pk=plan.pk).delete()
         services.reconcile_counting(now=NOW + 4 * HOUR)
         assert not AssetMeter.objects.exists()
+
+    def test_of_a_plan_that_comes_while_others_are_looked_through_stay(self, erik, robot, monkeypatch):
+        wanted = planning.meters_wanted
+
+        def slow():
+            found = wanted()
+            monkeypatch.undo()
+            make_plan(erik, robot, meters=[{"meter": HOURS, "every": 10}])
+            return found
+
+        monkeypatch.setattr(planning, "meters_wanted", slow)
+        services.reconcile_counting(now=NOW)
+        assert AssetMeter.objects.exists()
+
+    @pytest.mark.parametrize("kind", ["counter", "dose"])
+    def test_count_on_where_a_sensor_went_mad(self, erik, robot, kind):
+        make_plan(erik, robot, meters=[{"meter": {"kind": kind, "parameter": "hour_meter"}, "every": 10}])
+        for hour, value in enumerate([100.0, 101.0, -1.7e308, 1.7e308, 1.7e308, 102.0, 103.0]):
+            send(robot, NOW + hour * HOUR, NOW + (hour + 1) * HOUR, every=HOUR, hour_meter=value)
+        count(NOW + 8 * HOUR)
+        expected = {"counter": 1.0 + 102 + 1, "dose": (100 + 101 + 102) / 6}[kind]
+        assert total() == pytest.approx(expected)
 
     def test_stay_while_the_plan_is_paused(self, erik, robot):
         plan = make_plan(erik, robot, meters=[{"meter": HOURS, "every": 10}])
@@ -99,6 +123,25 @@ class TestReplacing:
         count(NOW + 6 * HOUR)
         assert total() == 15
 
+    def test_is_not_forgotten_where_readings_are_counted_again(self, meter, erik, olga, robot):
+        self.replace(meter, olga, shows=9000.0)
+        send(robot, NOW + 4 * HOUR, NOW + 5 * HOUR, hour_meter=9007.0)
+        count(NOW + 6 * HOUR)
+        row = AssetMeter.objects.select_related("asset__type").get()
+        since = [counting.used_since(row, NOW + hours * HOUR) for hours in (-1, 2, 4)]
+        assert since == [17.0, 7.0, 0.0]
+        # Such as of a plan that is told later when its work was done last.
+        plan = Plan.objects.get()
+        last = {"last_done": NOW - HOUR}
+        services.update_plan(plan=plan, by=access_of(erik), changes=last, expected=None, now=NOW + 6 * HOUR)
+        assert look(NOW + 6 * HOUR) == []
+        assert Course.objects.get().outlooks[0]["detail"].startswith("17 of 500 counted")
+
+    def test_is_recorded(self, meter, olga, robot):
+        self.replace(meter, olga)
+        told = AuditEntry.objects.filter(object_type="asset-meter").get()
+        assert (told.object_id, told.site_id, json.loads(told.after)["value"]) == (str(meter.pk), robot.site_id, 2.0)
+
     def test_needs_an_operator(self, meter, vera):
         with pytest.raises(Forbidden):
             self.replace(meter, vera)
@@ -148,6 +191,14 @@ class TestRuns:
             send(machine, at, at + 10 * MINUTE, speed=1500.0)
             count(at + 12 * MINUTE)
         assert self.spans(machine) == [(0, 59)]
+
+    def test_begin_with_the_first_reading_of_the_sign(self, machine):
+        send(machine, NOW - 2 * HOUR, NOW - HOUR, torque=10.0)
+        count(NOW - HOUR)
+        assert RunLog.objects.get().begins is None
+        send(machine, NOW, NOW + HOUR, speed=1500.0)
+        count(NOW + 2 * HOUR)
+        assert from_micros(RunLog.objects.get().begins) == NOW
 
     def test_follow_the_limit_that_the_asset_brings_along(self, machine):
         machine.attributes = {"idle": 2000}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 
 from techtrack.accounts.queries import access_of
 from techtrack.tasks import services
-from techtrack.tasks.models import Downtime
+from techtrack.tasks.models import Downtime, Task
+from techtrack.tasks.services.downtimes import NotDown
 from tests import factories
 from tests.factories import NOW
 
@@ -51,6 +54,26 @@ class TestDowntime:
         )
         assert api(olga).put(path, {"equipment": robot.pk}, format="json").json()["planned"] is False
         assert api(olga).delete(path).status_code == 204
+
+    @pytest.mark.parametrize("change", ["moved", "about nothing"])
+    def test_can_be_changed_when_its_task_is_about_something_else(self, api, olga, robot, station, change):
+        task = factories.make_task(olga, asset=robot)
+        told = note(api(olga), robot, task=task.pk).json()
+        Task.objects.filter(pk=task.pk).update(asset=station if change == "moved" else None)
+        path = f"{DOWNTIMES}{told['id']}/"
+        assert api(olga).patch(path, {"reason": "Gear"}, format="json").status_code == 200
+        assert api(olga).put(path, api(olga).get(path).json(), format="json").status_code == 200
+        other = note(api(olga), robot, planned=True, ends_at="2026-11-22T00:00:00Z").json()
+        refused = api(olga).patch(f"{DOWNTIMES}{other['id']}/", {"task": task.pk}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/task")
+
+    def test_is_ended_by_one_of_two_who_press_the_button(self, olga, erik, robot):
+        begun = {"asset": robot, "starts_at": NOW - timedelta(hours=1)}
+        row = services.create_downtime(by=access_of(olga), data=begun, now=NOW)
+        same = Downtime.objects.get(pk=row.pk)
+        services.end_downtime(downtime=row, by=access_of(olga), expected=None, now=NOW)
+        with pytest.raises(NotDown):
+            services.end_downtime(downtime=same, by=access_of(erik), expected=None, now=NOW)
 
     def test_is_planned_ahead(self, api, olga, robot):
         answer = note(api(olga), robot, planned=True, starts_at="2026-12-24T00:00:00Z", ends_at="2026-12-27T00:00:00Z")
@@ -101,7 +124,7 @@ class TestDowntime:
         assert api(mallory).get(f"{DOWNTIMES}{told['id']}/").status_code == 404
 
     def test_lets_the_faster_one_win(self, api, olga, robot):
-        told = note(api(olga), robot).json()
+        told = note(api(olga), robot, starts_at="2026-11-21T09:00:00Z").json()
         path = f"{DOWNTIMES}{told['id']}/"
         api(olga).patch(path, {"reason": "Gear"}, format="json")
         for late in (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from techtrack.accounts.models import Membership
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import hiding
 from techtrack.alerts.models import Alert, Suppression
 from techtrack.assets import services as assets
 from techtrack.tasks import services
+from techtrack.tasks.models import Task, TaskShare
 from tests import factories
 from tests.factories import NOW
+from tests.integration.tasks.upkeep import DAY, HOUR, MONDAY, WEEKLY, look, make_plan
 
 
 @pytest.fixture
@@ -30,9 +33,9 @@ class TestWork:
     def test_hides_while_it_is_in_progress(self, task, olga, robot):
         assert suppressed() == []
         change(task, olga, state="in_progress")
-        assert suppressed() == [(robot.pk, f"task:{task.pk}", None)]
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", NOW + DAY)]
         change(task, olga, title="Look closer")
-        assert suppressed() == [(robot.pk, f"task:{task.pk}", None)]
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", NOW + DAY)]
 
     @pytest.mark.parametrize("state", ["done", "cancelled", "on_hold", "open"])
     def test_ends_with_it(self, task, olga, state):
@@ -42,7 +45,42 @@ class TestWork:
 
     def test_that_is_made_in_progress_hides_at_once(self, alert, olga, robot, make_task):
         made = make_task(olga, alert=alert, asset=robot, state="in_progress")
-        assert suppressed() == [(robot.pk, f"task:{made.pk}", None)]
+        assert suppressed() == [(robot.pk, f"task:{made.pk}", NOW + DAY)]
+
+    def test_that_lasts_for_longer_than_a_day_hides_on_where_somebody_says_so(self, task, olga, robot):
+        change(task, olga, state="in_progress")
+        later = {"changes": {"state": "in_progress"}, "expected": None, "now": NOW + HOUR}
+        services.update_task(task=task, by=access_of(olga), **later)
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", NOW + HOUR + DAY)]
+
+    @pytest.mark.parametrize("who", ["mallory", "vera"], ids=["an outsider", "who only reads of the asset"])
+    def test_of_who_does_not_operate_the_asset_hides_nothing_and_may_end(
+        self, request, alert, olga, robot, make_task, who
+    ):
+        helper = request.getfixturevalue(who)
+        task = make_task(olga, alert=alert, asset=robot)
+        TaskShare.objects.create(task=task, user=helper, level="write")
+        change(Task.objects.get(pk=task.pk), helper, state="in_progress")
+        assert suppressed() == []
+        change(task, olga, state="in_progress")
+        later = {"changes": {"state": "in_progress"}, "expected": None, "now": NOW + HOUR}
+        services.update_task(task=Task.objects.get(pk=task.pk), by=access_of(helper), **later)
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", NOW + DAY)]
+        change(Task.objects.get(pk=task.pk), helper, state="done")
+        assert suppressed() == []
+
+    def test_that_who_has_left_the_site_brings_back_hides_nothing(self, task, olga, robot):
+        change(task, olga, state="in_progress")
+        services.delete_task(task=task, by=access_of(olga), expected=None, now=NOW)
+        Membership.objects.filter(user=olga).delete()
+        services.restore_task(task=Task.objects.get(pk=task.pk), by=access_of(olga), now=NOW)
+        assert suppressed() == []
+
+    def test_that_a_plan_brought_hides_as_well(self, erik, olga, robot):
+        make_plan(erik, robot, schedule=WEEKLY)
+        [task] = look(MONDAY)
+        change(task, olga, state="in_progress")
+        assert suppressed() == [(robot.pk, f"task:{task.pk}", NOW + DAY)]
 
     def test_that_is_about_no_alert_hides_nothing(self, olga, robot, make_task):
         change(make_task(olga, asset=robot), olga, state="in_progress")
@@ -51,7 +89,7 @@ class TestWork:
     def test_follows_its_asset_and_its_alert(self, task, olga, station):
         change(task, olga, state="in_progress")
         change(task, olga, asset=station)
-        assert suppressed() == [(station.pk, f"task:{task.pk}", None)]
+        assert suppressed() == [(station.pk, f"task:{task.pk}", NOW + DAY)]
         change(task, olga, alert=None)
         assert suppressed() == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from techtrack.accounts import queries as accounts
@@ -10,6 +12,7 @@ from techtrack.assets import services as assets
 from techtrack.tasks import services
 from techtrack.tasks.models import TaskEdit
 from tests import factories
+from tests.integration.tasks.racing import losers, race
 
 TASKS = "/api/tasks/"
 
@@ -91,6 +94,24 @@ class TestHistory:
         lines = told(api(olga), task)
         assert lines[1] == (2, "changed", None, {"title": ("Look", "New")})
         assert lines[2] == (3, "changed", None, {"owners": (sorted([olga.pk, erik.pk]), [olga.pk])})
+
+    @pytest.mark.django_db(transaction=True)
+    def test_tells_of_two_at_the_same_moment_who_did_what(self, olga, erik, robot, make_task):
+        for number in range(6):
+            drawer = factories.make_category(olga)
+            task = make_task(olga, asset=robot, category=drawer)
+            more = {"expected": None, "now": factories.NOW}
+            results = race(
+                partial(services.delete_category, category=drawer, by=accounts.access_of(olga), **more),
+                partial(
+                    services.update_task, task=task, by=accounts.access_of(erik), changes={"title": str(number)}, **more
+                ),
+            )
+            assert losers(results) == []
+            edits = TaskEdit.objects.filter(task=task, version__gt=1)
+            assert sorted((edit.by_id, *edit.after) for edit in edits) == sorted(
+                [(olga.pk, "category"), (erik.pk, "title")]
+            )
 
     def test_has_one_entry_for_each_version(self, api, olga, make_task):
         task, client = make_task(olga), api(olga)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from techtrack.assets.models import Asset
 from techtrack.core.clock import read_duration, to_micros
 from techtrack.tasks.models import Downtime, PlannedTask, Run, RunLog
 from techtrack.tasks.queries import kpi
@@ -75,6 +76,15 @@ class TestReliability:
         # The first failure began before: it is not this month's.
         assert (told["failures"], hours(told, "corrective")) == (1, [10])
 
+    def test_of_what_is_scrapped_makes_no_plant_better(self, api, vera, robot, station):
+        down(robot, 100, 104)
+        Asset.objects.filter(pk=station.pk).update(status="retired")
+        told = ask(api(vera))
+        assert hours(told["reliability"], "mtbf") == [716]
+        assert [one["equipment"] for one in told["assets"]] == [robot.pk]
+        # Who asks for it by its id wants to know.
+        assert hours(ask(api(vera), sensor=station.pk)["reliability"], "up") == [720]
+
     def test_is_told_of_each_asset_the_worst_first(self, api, vera, robot, station):
         down(station, 100, 150)
         down(robot, 100, 104)
@@ -128,6 +138,12 @@ class TestBacklog:
     def test_is_the_callers_own(self, api, olga, oscar):
         factories.make_task(olga, due_date=NOW - timedelta(days=1))
         assert ask(api(oscar))["overdue"]["unfinished"] == 0
+
+
+class TestPlace:
+    def test_is_one(self, api, vera, robot, station):
+        answer = api(vera).get(KPI, SPAN | {"equipment": robot.pk, "sensor": station.pk})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "?sensor")
 
 
 class TestCompliance:

@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from techtrack.accounts.queries import access_of
+from techtrack.accounts.services import delete_user
 from techtrack.core import clock
+from techtrack.tasks import jobs
 from techtrack.tasks.models import Task, TimeEntry
 from tests.factories import NOW, make_task
 
@@ -85,6 +88,22 @@ class TestByHand:
         assert told.status_code == 400
         assert [(one["pointer"], one["code"]) for one in told.json()["errors"]] == [(pointer, code)]
 
+    @pytest.mark.parametrize(
+        ("changes", "pointer"),
+        [
+            pytest.param({"started_at": at(0)}, "/started_at", id="the start alone"),
+            pytest.param({"ended_at": at(4)}, "/ended_at", id="the end alone"),
+            pytest.param({"ended_at": at(4), "started_at": at(2)}, "/ended_at", id="both"),
+            pytest.param({"started_at": at(30)}, "/started_at", id="too long"),
+        ],
+    )
+    def test_that_is_corrected_badly_is_refused_at_what_was_said(self, api, olga, write_down, changes, pointer):
+        task = make_task(olga)
+        number = write_down(olga, task, 3, 1).json()["id"]
+        told = api(olga).patch(url(task, number), changes, format="json")
+        assert (told.status_code, told.json()["errors"][0]["pointer"]) == (400, pointer)
+        assert spent(api, olga, task) == "PT2H"
+
     def test_is_everybodys_own(self, api, olga, erik, vera, adam, robot, write_down):
         task = make_task(erik, asset_id=robot.pk)
         number = write_down(olga, task, 3, 1).json()["id"]
@@ -136,6 +155,58 @@ class TestClock:
         told = api(olga).patch(f"{TASKS}{task.pk}/", {"state": state}, format="json").json()
         assert told["spent_time"] == "PT1H"
         assert not TimeEntry.objects.filter(ended_at=None).exists()
+
+    @pytest.mark.parametrize("state", ["done", "cancelled"])
+    def test_is_not_started_for_work_that_is_over(self, api, olga, state):
+        task = make_task(olga, state=state)
+        told = api(olga).post(f"{url(task)}start/")
+        assert (told.status_code, told.json()["code"]) == (409, "task_finished")
+
+    def test_stops_with_a_task_that_is_deleted(self, api, olga, the_clock):
+        task, other = make_task(olga), make_task(olga)
+        api(olga).post(f"{url(task)}start/")
+        the_clock[0] += timedelta(hours=1)
+        assert api(olga).delete(f"{TASKS}{task.pk}/").status_code == 204
+        assert api(olga).post(f"{url(other)}start/").status_code == 201
+        api(olga).post(f"{TASKS}{task.pk}/restore/")
+        assert spent(api, olga, task) == "PT1H"
+
+    def test_stops_with_a_person_who_goes(self, api, adam, olga, erik, robot, the_clock):
+        task = make_task(erik, asset_id=robot.pk)
+        api(olga).post(f"{url(task)}start/")
+        the_clock[0] += timedelta(hours=1)
+        delete_user(user=olga, by=access_of(adam), expected=None, now=the_clock[0])
+        the_clock[0] += timedelta(hours=1)
+        assert api(erik).patch(f"{TASKS}{task.pk}/", {"state": "done"}, format="json").json()["spent_time"] == "PT1H"
+
+    def test_that_nobody_stops_runs_as_long_as_anybody_works(self, api, olga, erik, the_clock):
+        task = make_task(olga, owners=[olga, erik])
+        api(olga).post(f"{url(task)}start/")
+        the_clock[0] += timedelta(hours=2)
+        api(erik).post(f"{url(task)}start/")
+        the_clock[0] += timedelta(hours=22) - timedelta(seconds=1)
+        jobs.stop_clocks()
+        assert TimeEntry.objects.filter(ended_at=None).count() == 2
+        the_clock[0] += timedelta(hours=1)
+        jobs.stop_clocks()
+        assert [row.person_id for row in TimeEntry.objects.filter(ended_at=None)] == [erik.pk]
+        assert spent(api, olga, task) == "P1D"
+
+    def test_that_is_stopped_too_late_counts_no_longer(self, api, olga, the_clock):
+        task = make_task(olga)
+        api(olga).post(f"{url(task)}start/")
+        the_clock[0] += timedelta(days=3)
+        stopped = api(olga).post(f"{url(task)}stop/").json()
+        assert stopped["ended_at"] == clock.isoformat(NOW + timedelta(hours=24))
+
+    def test_is_not_started_again_by_who_read_it_before_it_stopped(self, api, olga, the_clock):
+        task = make_task(olga)
+        running = api(olga).post(f"{url(task)}start/").json()
+        the_clock[0] += timedelta(hours=1)
+        api(olga).post(f"{url(task)}stop/")
+        told = api(olga).put(url(task, running["id"]), running | {"note": "belt"}, format="json")
+        assert (told.status_code, told.json()["code"]) == (400, "end_missing")
+        assert spent(api, olga, task) == "PT1H"
 
     def test_can_be_given_a_note_while_it_runs_and_no_other_time(self, api, olga):
         task = make_task(olga)

@@ -10,7 +10,7 @@ from django.test import Client
 from techtrack.accounts.queries import access_of
 from techtrack.core import clock
 from techtrack.tasks import services
-from techtrack.tasks.models import TaskLink
+from techtrack.tasks.models import Task, TaskLink
 from tests import factories
 
 TASKS = "/api/tasks/"
@@ -130,7 +130,7 @@ class TestReading:
 class TestEnd:
     def ended(self, link):
         answer = read(link)
-        assert answer.json()["code"] == "link_expired"
+        assert (answer.json()["code"], answer.json()["errors"][0]["pointer"]) == ("link_expired", "/key")
         return answer.status_code, page(link).status_code
 
     def test_comes_with_the_time(self, make_link, olga):
@@ -153,12 +153,22 @@ class TestEnd:
         assert read(link).status_code == 200
 
     def test_comes_when_who_made_it_may_see_the_task_no_longer(self, make_link, olga, erik, task):
+        """As an operator, of a task that a machine opened."""
+        link = make_link(olga)
+        about = {"owners": [erik.pk]}
+        services.update_task(task=task, by=access_of(olga), changes=about, expected=None, now=factories.NOW)
+        Task.objects.filter(pk=task.pk).update(automatic=True, created_by=None)
+        assert read(link).status_code == 200
+        olga.memberships.all().delete()
+        assert self.ended(link) == (410, 410)
+
+    def test_comes_when_who_made_it_may_make_none_any_more(self, api, make_link, olga, erik, task):
         link = make_link(erik)
         services.update_task(
             task=task, by=access_of(olga), changes={"owners": [olga.pk]}, expected=None, now=factories.NOW
         )
-        assert read(link).status_code == 200
-        erik.memberships.all().delete()
+        assert api(erik).get(f"{TASKS}{task.pk}/").status_code == 200
+        assert api(erik).post(links(task), {}, format="json").status_code == 403
         assert self.ended(link) == (410, 410)
 
     def test_comes_when_who_made_it_is_shut_out(self, make_link, olga):

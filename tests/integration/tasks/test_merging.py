@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from techtrack.accounts.queries import access_of
 from techtrack.core.errors import NotFound, Stale
 from techtrack.tasks import services
+from techtrack.tasks.domain.reminders import MOST_REMINDERS
+from techtrack.tasks.domain.steps import MOST_STEPS
 from techtrack.tasks.models import Task, TaskEdit
+from techtrack.tasks.services import people
 from tests import factories
 from tests.integration.tasks.racing import losers, race
 
@@ -90,6 +95,45 @@ class TestPatch:
         edit(olga, task, 1, start_date="2026-12-02T00:00:00Z")
         answer = edit(erik, task, 1, due_date="2026-12-01T00:00:00Z")
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/due_date")
+
+    @pytest.mark.parametrize(
+        ("name", "items"),
+        [
+            pytest.param(
+                "checklist",
+                [{"type": "tick", "title": "x", "key": f"s{number}"} for number in range(MOST_STEPS + 2)],
+                id="steps",
+            ),
+            pytest.param(
+                "reminders",
+                [{"before": f"PT{number}M"} for number in range(1, MOST_REMINDERS + 3)],
+                id="reminders",
+            ),
+        ],
+    )
+    def test_refuses_lists_that_are_too_long_together(self, api, edit, olga, erik, task, name, items):
+        half = len(items) // 2
+        assert edit(olga, task, 1, **{name: items[:half]}).status_code == 200
+        answer = edit(erik, task, 1, **{name: items[half:]})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{name}")
+        assert len(api(olga).get(f"{TASKS}{task.pk}/").json()[name]) == half
+
+    def test_refuses_more_people_together_than_either_has_named(self, monkeypatch, edit, olga, erik, vera, adam, task):
+        monkeypatch.setattr(people, "MOST_PEOPLE", 2)
+        assert edit(olga, task, 1, owners=[olga.pk, erik.pk]).status_code == 200
+        answer = edit(erik, task, 1, owners=[olga.pk, vera.pk])
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/owners")
+        shares = [[{"user": pk, "level": "read"} for pk in pks] for pks in ([vera.pk, adam.pk], [erik.pk])]
+        assert edit(olga, task, 2, shared_with=shares[0]).status_code == 200
+        answer = edit(erik, task, 2, shared_with=shares[1])
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "too_many_people")
+
+    @pytest.mark.parametrize("read", [pytest.param(-1, id="no version"), pytest.param(3, id="a version of long ago")])
+    def test_does_not_read_all_of_a_long_history(self, edit, olga, task, read):
+        Task.objects.filter(pk=task.pk).update(version=1000)
+        with CaptureQueriesContext(connection) as asked:
+            assert edit(olga, task, read, title="New").status_code == 412
+        assert not [one for one in asked if "tasks_taskedit" in one["sql"]]
 
     @pytest.mark.parametrize(
         "tag",

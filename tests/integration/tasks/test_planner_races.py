@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from techtrack.accounts.queries import access_of
+from techtrack.assets import services as assets
 from techtrack.core.clock import to_micros
 from techtrack.tasks import services
 from techtrack.tasks.models import AssetMeter, Course, Plan, Proof, Run, State, Task, TaskEdit
@@ -23,6 +24,7 @@ from tests.integration.tasks.upkeep import (
     make_plan,
     raise_alert,
     raised,
+    returned,
     send,
 )
 
@@ -87,6 +89,22 @@ class TestPlanners:
         race(*[lambda: services.spread_plans(now=NOW)] * 4)
         assert Course.objects.filter(plan=plan).count() == 6
 
+    def test_and_somebody_who_deletes_the_asset_wait_for_each_other(self, erik, adam, plant):
+        for _ in range(ROUNDS):
+            asset = factories.make_equipment(site=plant)
+            plan = make_plan(erik, asset, schedule=WEEKLY)
+            Course.objects.filter(plan=plan).update(look_at=MONDAY)
+            by = access_of(adam)
+
+            def delete(asset=asset, by=by):
+                return assets.delete_asset(asset=asset, by=by, confirm=asset.name, expected=None)
+
+            found = race(planner(MONDAY), delete, planner(MONDAY))
+            assert losers(found) == []
+            # Nothing is left of it but what was deleted with it.
+            assert not Course.objects.filter(asset=asset.pk).exists()
+            assert not Task.objects.filter(asset__isnull=False).exists()
+
 
 class TestCounters:
     def test_count_each_reading_once(self, erik, robot):
@@ -122,6 +140,7 @@ class TestProvers:
         """A task that is done, whose alert came again while the robot ran."""
         rule = factories.make_rule(site=plant)
         alert = raise_alert(robot, rule, at=NOW - DAY)
+        returned(alert, at=NOW - HOUR)
         task = services.create_task(
             by=access_of(olga), data={"title": "Mend it", "alert": alert, "asset": robot}, now=NOW - DAY
         )

@@ -266,6 +266,12 @@ class TestOutlook:
         found = client.get(PLANS, told).json()["results"]
         assert [plan["name"] for plan in found] == names
 
+    def test_lists_do_not_tell_of_what_type_an_asset_is_that_one_does_not_see(self, api, adam, vera, robot, other_site):
+        far = factories.make_equipment(site=other_site, type=robot.type)
+        make(api(adam), asset_type="robot")
+        assert api(vera).get(PLANS, {"equipment": robot.pk}).json()["count"] == 1
+        assert api(vera).get(PLANS, {"equipment": far.pk}).json()["count"] == 0
+
 
 class TestUpcoming:
     def test_tells_the_dates_of_the_calendar(self, api, erik, robot):
@@ -277,6 +283,11 @@ class TestUpcoming:
         assert {(one["plan_name"], one["equipment"], one["certain"]) for one in found} == {
             ("Grease it", robot.pk, True)
         }
+
+    def test_tells_of_work_that_comes_often_however_far_ahead(self, api, erik, robot):
+        make(api(erik), equipment=robot.pk, timezone="UTC", schedule=WEEKLY | {"rrule": "FREQ=HOURLY"})
+        day = {"from": "2027-06-01T00:00:00Z", "to": "2027-06-02T00:00:00Z"}
+        assert len(api(erik).get(f"{PLANS}upcoming/", day).json()["results"]) == 24
 
     def test_tells_of_those_that_one_sees(self, api, adam, oscar, vera, robot):
         make(api(adam), asset_type="robot")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import services as alerts
 from techtrack.alerts.models import Rule
+from techtrack.core.clock import to_micros
 from techtrack.tasks import services
 from techtrack.tasks.events import ProofEnded
 from techtrack.tasks.models import Proof, Task, TaskEdit
@@ -156,6 +158,14 @@ class TestProving:
         told = TaskEdit.objects.filter(task=done).order_by("-pk").first()
         assert (told.by, told.before["verification"], told.after["verification"]) == (None, "waiting", "verified")
 
+    def test_tells_that_it_has_begun(self, done, machine):
+        well(machine, end=NOW + 10 * MINUTE)
+        prove(NOW + 10 * MINUTE)
+        told = TaskEdit.objects.filter(task=done).order_by("-pk").first()
+        assert (told.before, told.after) == ({"verification": "waiting"}, {"verification": "verifying"})
+        done.refresh_from_db()
+        assert done.version == told.version
+
     def test_ends_once_nobody_can_tell_any_more(self, done, machine):
         prove(NOW + 7 * DAY)
         assert proof().phase == "waiting"
@@ -182,13 +192,13 @@ class TestProving:
 
     def test_reads_much_in_steps(self, done, machine, monkeypatch):
         monkeypatch.setattr(proofs, "MOST_READINGS", 30)
-        well(machine)
-        prove(NOW + 2 * HOUR)
-        first = proof().ran
-        assert 0 < first < 60 * 60_000_000
+        Proof.objects.update(run=20 * HOUR)
+        well(machine, end=NOW + 24 * HOUR)
+        prove(NOW + 24 * HOUR)
+        assert 0 < proof().ran < 12 * 60 * 60_000_000
         for _ in range(10):
-            prove(NOW + 2 * HOUR)
-        assert proof().phase == "verified"
+            prove(NOW + 24 * HOUR)
+        assert (proof().phase, proof().ended) == ("verified", to_micros(NOW + 20 * HOUR))
 
 
 class TestRefuting:
@@ -232,6 +242,17 @@ class TestRefuting:
         prove(NOW + HOUR)
         assert proof().evidence["alert"] == newer.pk
 
+    def test_names_the_alert_that_is_there(self, task, alert, rule, olga, machine):
+        raised(alert, at=NOW - 10 * MINUTE)
+        finish(task, olga, now=NOW)
+        # Another one comes and goes while the machine stands still; the old one stays.
+        well(machine, end=NOW + 5 * MINUTE, speed=0.0)
+        other = raise_alert(machine, rule, at=NOW + MINUTE, parameter="pressure")
+        returned(other, at=NOW + 3 * MINUTE)
+        well(machine, start=NOW + 5 * MINUTE)
+        prove(NOW + 65 * MINUTE)
+        assert (proof().phase, proof().evidence["alert"]) == ("refuted", alert.pk)
+
     def test_lets_what_was_hot_cool_down(self, task, alert, olga, machine):
         raised(alert, at=NOW - 10 * MINUTE)
         finish(task, olga, now=NOW)
@@ -265,6 +286,16 @@ class TestRefuting:
         finish(done, olga, now=NOW + 3 * HOUR)
         assert (proof().phase, proof().evidence, proof().attempt) == ("waiting", None, 2)
 
+    def test_leaves_the_work_alone_that_the_alert_is_by_now(self, done, alert, machine):
+        well(machine, end=NOW + 10 * MINUTE, speed=0.0)
+        raised(alert, at=NOW + 5 * MINUTE)
+        other = services.open_for_alert(alert_id=alert.pk, wish={}, now=NOW + 5 * MINUTE)
+        well(machine, start=NOW + 10 * MINUTE)
+        prove(NOW + HOUR)
+        done.refresh_from_db()
+        assert (proof().phase, done.state, other.state) == ("refuted", "done", "open")
+        assert done.version == TaskEdit.objects.filter(task=done).latest("pk").version
+
 
 class TestRulesThatOpenTasks:
     """Where an alert refutes a repair, its task is opened again instead of another one."""
@@ -275,6 +306,12 @@ class TestRulesThatOpenTasks:
         task = services.open_for_alert(alert_id=alert.pk, wish={}, now=NOW + 20 * MINUTE)
         assert (task.pk, Task.objects.count(), proof().phase) == (done.pk, 1, "refuted")
         assert Task.objects.get().state == "open"
+
+    def test_open_the_same_task_again_where_the_clock_of_the_asset_is_ahead(self, done, alert, machine):
+        well(machine, end=NOW + 30 * MINUTE)
+        raised(alert, at=NOW + 20 * MINUTE)
+        task = services.open_for_alert(alert_id=alert.pk, wish={}, now=NOW + 18 * MINUTE)
+        assert (task.pk, Task.objects.count(), proof().phase) == (done.pk, 1, "refuted")
 
     def test_open_another_one_where_the_asset_stood_still(self, done, alert, machine):
         well(machine, end=NOW + 30 * MINUTE, speed=0.0)
@@ -291,6 +328,11 @@ class TestRulesThatOpenTasks:
 
 
 class TestApi:
+    @pytest.fixture(autouse=True)
+    def _at_noon(self):
+        with time_machine.travel(NOW, tick=False):
+            yield
+
     def path(self, task):
         return f"/api/tasks/{task.pk}/verification/"
 

@@ -93,6 +93,27 @@ class TestRule:
         assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (400, [pointer])
         assert not Task.objects.exists()
 
+    def test_is_needed_where_there_are_terms(self, api, olga):
+        terms = {"recurrence_terms": {"anchor": "completed"}}
+        sent = {"title": "x", **terms}
+        made = api(olga).post(TASKS, {"title": "x"}, format="json").json()
+        for answer in (
+            api(olga).post(TASKS, sent, format="json"),
+            api(olga).put(url(made["id"]), sent, format="json"),
+            api(olga).patch(url(made["id"]), terms, format="json"),
+        ):
+            found = answer.json()
+            assert (answer.status_code, found["code"], found["errors"][0]["pointer"]) == (
+                400,
+                "no_rule",
+                "/recurrence_terms",
+            )
+
+    def test_is_taken_off_with_the_terms_that_were_read(self, api, make, olga):
+        made = make(olga)
+        changed = api(olga).put(url(made["id"]), {**made, "recurrence": None}, format="json")
+        assert (changed.status_code, changed.json()["recurrence_terms"]) == (200, {})
+
     @pytest.mark.parametrize("none", [None, ""])
     def test_is_taken_off_with_its_terms(self, api, make, finish, olga, none):
         made = make(olga)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from techtrack.tasks.models import MeterAnswer, Task
+from techtrack.tasks.models import MeterAnswer, PlannedTask, Task
 from tests import factories
 from tests.factories import make_task
 
@@ -16,6 +18,7 @@ CHECKLIST = [
     {"type": "text", "title": "Remarks", "key": "remarks", "required": False},
     {"type": "meter", "title": "Hours", "key": "hours", "unit": "h"},
 ]
+WHY = {"kind": "calendar", "reason": "scheduled", "detail": ""}
 GOOD = {"lock": {"value": True}, "belt": {"value": 51.5}, "noise": {"value": "none"}, "hours": {"value": 1200}}
 
 
@@ -79,8 +82,23 @@ class TestChecklist:
         assert [step["key"] for step in told.json()["checklist"]] == ["step_2"]
         assert told.json()["answers"] == {}
 
+    def test_is_bounded_as_a_whole(self, api, olga):
+        options = [f"{number:03}" + "x" * 97 for number in range(50)]
+        step = {"type": "choice", "title": "Which", "options": options, "failing": options}
+        body = {"title": "x", "checklist": [step] * 9}
+        assert api(olga).post(TASKS, body, format="json").status_code == 201
+        told = api(olga).post(TASKS, body | {"checklist": [step] * 10}, format="json")
+        assert (told.status_code, told.json()["errors"][0]["pointer"]) == (400, "/checklist")
+
 
 class TestAnswers:
+    def test_to_steps_that_are_gone_go_with_the_next_answer(self, api, olga, checked, answer):
+        answer(olga, checked, GOOD)
+        api(olga).patch(f"{TASKS}{checked.pk}/", {"checklist": CHECKLIST[:2]}, format="json")
+        answer(olga, checked, {"lock": None})
+        checked.refresh_from_db()
+        assert set(checked.answers) == {"belt"}
+
     def test_are_recorded_with_who_when_and_what_they_say(self, api, olga, checked, answer):
         told = answer(olga, checked, {"belt": {"value": 39}, "noise": {"value": "none"}})
         assert (told.status_code, told.json()["progress"]) == (200, {"total": 5, "answered": 2, "failed": 1})
@@ -153,6 +171,43 @@ class TestMeter:
         answer(olga, checked, {"hours": {"value": 12000}})
         assert answer(olga, checked, {"hours": {"value": 1200}}).status_code == 200
         assert answer(olga, later, {"hours": {"value": 1300}}).status_code == 200
+
+    def test_can_be_corrected_when_the_next_task_has_read_it(self, olga, checked, later, answer):
+        """What is compared is what it showed before, and not what it shows now."""
+        answer(olga, checked, {"hours": {"value": 120}})
+        answer(olga, later, {"hours": {"value": 1300}})
+        assert answer(olga, checked, {"hours": {"value": 1200}}).status_code == 200
+        assert answer(olga, later, {"hours": {"value": 1100}}).status_code == 400
+        assert answer(olga, later, {"hours": {"value": 1210}}).status_code == 200
+
+    def test_that_got_its_key_by_its_place_is_another_one_in_another_list(self, api, olga, robot, answer):
+        keys = []
+        for title, shows in (("Hours run", 9000), ("Parts made", 12)):
+            body = {"title": title, "equipment": robot.pk, "checklist": [{"type": "meter", "title": title}]}
+            made = api(olga).post(TASKS, body, format="json").json()
+            keys.append(made["checklist"][0]["key"])
+            told = answer(olga, Task.objects.get(pk=made["id"]), {keys[-1]: {"value": shows}})
+            assert told.status_code == 200, told.json()
+        assert keys == ["step_1", "step_1"]
+
+    def test_that_got_its_key_by_its_place_is_the_same_one_in_its_series(self, olga, robot, answer):
+        bare = [{"type": "meter", "title": "Hours run", "key": "step_1"}]
+        first, middle, last = (make_task(olga, asset_id=robot.pk, checklist=bare) for _ in range(3))
+        for task, before in ((middle, first), (last, middle)):
+            Task.objects.filter(pk=task.pk).update(follows=before)
+        assert answer(olga, first, {"step_1": {"value": 9000}}).status_code == 200
+        assert answer(olga, last, {"step_1": {"value": 12}}).json()["code"] == "runs_backwards"
+
+    def test_that_got_its_key_by_its_place_is_the_same_one_in_its_plan(self, olga, erik, robot, answer):
+        plan = factories.make_plan(robot)
+        bare = [{"type": "meter", "title": "Hours run", "key": "step_1"}]
+        one, other = (make_task(olga, asset_id=robot.pk, checklist=bare) for _ in range(2))
+        for task in (one, other):
+            PlannedTask.objects.create(
+                task=task, plan=plan, asset_id=robot.pk, due=factories.NOW, grace=timedelta(0), **WHY
+            )
+        assert answer(olga, one, {"step_1": {"value": 9000}}).status_code == 200
+        assert answer(olga, other, {"step_1": {"value": 12}}).json()["code"] == "runs_backwards"
 
     def test_that_was_taken_back_was_not_read(self, olga, checked, later, answer):
         answer(olga, checked, {"hours": {"value": 1200}})

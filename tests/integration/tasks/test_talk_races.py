@@ -17,7 +17,9 @@ from techtrack.core import clock
 from techtrack.core.errors import Conflict, TechTrackError
 from techtrack.notifications.models import LETTER, Delivery
 from techtrack.tasks import jobs, queries, services
+from techtrack.tasks.domain.workflow import refuse_finished
 from techtrack.tasks.models import Attachment, Block, Mention, StoredFile, Task, TaskReminder, TimeEntry
+from techtrack.tasks.services import labour
 from tests.factories import NOW, make_task
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -164,6 +166,48 @@ class TestClocks:
         found = side_by_side(*(add(who, hours) for who in (olga, erik) for hours in (1, 2, 3)))
         assert failures(found) == {}
         assert Task.objects.get().spent_seconds == 6 * 3600
+
+    def test_that_start_as_the_work_ends_run_for_nobody(self, olga, monkeypatch):
+        """Who starts has seen that the work goes on, and it is finished before the clock runs: it stops with it."""
+        task = make_task(olga)
+        looked, finished = threading.Event(), threading.Event()
+
+        def look(state):
+            refuse_finished(state)
+            looked.set()
+            # Longer than it takes to finish where nobody is made to wait.
+            finished.wait(timeout=2)
+
+        monkeypatch.setattr(labour, "refuse_finished", look)
+
+        def finish():
+            assert looked.wait(timeout=20)
+            found = Task.objects.get(pk=task.pk)
+            services.update_task(
+                task=found, by=access_of(olga), changes={"state": "done"}, expected=None, now=clock.now()
+            )
+            finished.set()
+
+        def start():
+            services.start_clock(task=task, by=access_of(olga), note="", now=clock.now())
+
+        assert failures(side_by_side(finish, start)) == {}
+        assert Task.objects.get().state == "done"
+        assert not TimeEntry.objects.filter(ended_at=None).exists()
+
+    def test_whose_ends_two_correct_at_once_go_forwards(self, olga):
+        for _ in range(5):
+            task = make_task(olga)
+            whole = {"started_at": NOW - 4 * HOUR, "ended_at": NOW - HOUR}
+            entry = services.add_time(task=task, by=access_of(olga), data=whole, now=NOW)
+
+            def correct(pk=entry.pk, **changes):
+                found = TimeEntry.objects.get(pk=pk)
+                return services.change_time(entry=found, by=access_of(olga), changes=changes, expected=None, now=NOW)
+
+            # Each for itself leaves a stretch that goes forwards.
+            found = side_by_side(lambda: correct(started_at=NOW - 2 * HOUR), lambda: correct(ended_at=NOW - 3 * HOUR))
+            assert failures(found) == {"TimeBackwards": 1}
 
     def test_that_stop_with_the_work_are_counted_once(self, olga):
         for _ in range(5):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from techtrack.tasks.api import tables
 from tests import factories
 from tests.factories import NOW, make_task
 
@@ -77,6 +78,17 @@ class TestTable:
         make_task(olga, title=text, description=text, asset_id=asset.pk)
         (row,) = rows(olga)
         assert {row[name] for name in ("title", "description", "asset")} == {f"'{text}"}
+
+    def test_comes_in_pieces_and_whole(self, olga, rows, monkeypatch):
+        monkeypatch.setattr(tables, "AT_ONCE", 3)
+        for number in range(7):
+            make_task(olga, title=f"T{number}", description="ü" * 50)
+        assert [row["title"] for row in rows(olga, ordering="title")] == [f"T{number}" for number in range(7)]
+
+    def test_has_no_pages(self, api, olga):
+        for word in ("page", "page_size"):
+            answer = api(olga).get(TASKS, {"format": "csv", word: 1})
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"?{word}")
 
     def test_asks_as_much_of_the_database_for_many_as_for_few(self, olga, robot, rows, django_assert_max_num_queries):
         for _ in range(40):

@@ -261,6 +261,40 @@ class TestRights:
         assert api(vera).patch(url(task), {"title": "New"}, format="json").status_code == status
         assert api(vera).delete(url(task)).status_code == 403
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            pytest.param({"owners": ["olga", "vera"]}, id="to own it too"),
+            pytest.param({"owners": ["vera"]}, id="to own it alone"),
+            pytest.param({"owners": ["erik"]}, id="to give it to somebody"),
+            pytest.param({"owners": []}, id="to make it nobody's"),
+            pytest.param({"shared_with": []}, id="to share it with nobody"),
+            pytest.param({"shared_with": ["vera", "erik"]}, id="to share it with more"),
+        ],
+    )
+    def test_of_whom_it_is_shared_with_are_not(self, request, api, olga, vera, make_task, changes):
+        task = make_task(olga, shared_with=[(vera.pk, "write")])
+        people = {name: [request.getfixturevalue(one).pk for one in named] for name, named in changes.items()}
+        if "shared_with" in people:
+            people["shared_with"] = [{"user": pk, "level": "write"} for pk in people["shared_with"]]
+        answer = api(vera).patch(url(task), people, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert api(vera).put(url(task), api(vera).get(url(task)).json(), format="json").status_code == 200
+
+    def test_of_an_operator_are_to_give_it_to_others_and_to_take_what_is_nobodys(
+        self, api, olga, erik, adam, robot, make_task
+    ):
+        task = make_task(olga, asset=robot)
+        client = api(erik)
+        assert client.patch(url(task), {"owners": [olga.pk, erik.pk]}, format="json").status_code == 403
+        assert client.patch(url(task), {"owners": []}, format="json").status_code == 403
+        assert client.patch(url(task), {"shared_with": [{"user": erik.pk}]}, format="json").status_code == 403
+        assert client.patch(url(task), {"owners": [adam.pk]}, format="json").status_code == 200
+        assert client.delete(url(task)).status_code == 403
+        api(olga).patch(url(task), {"owners": []}, format="json")
+        assert client.patch(url(task), {"owners": [erik.pk]}, format="json").json()["owners"] == [erik.pk]
+        assert client.delete(url(task)).status_code == 204
+
     def test_of_an_owner_are_all(self, api, olga, vera, make_task):
         task = make_task(olga, owners=[vera.pk])
         assert api(vera).patch(url(task), {"state": "done"}, format="json").status_code == 200

@@ -131,6 +131,16 @@ class TestDeletedList:
         assert deleted(api(erik)) == [other.pk, shared.pk]
         assert deleted(api(vera)) == []
 
+    def test_shows_an_operator_what_is_nobodys(self, api, olga, erik, robot, make_task):
+        tasks = [make_task(erik, asset=robot, owners=owners) for owners in ([], [erik.pk])]
+        for number, task in enumerate(tasks):
+            delete(task, erik, factories.NOW + timedelta(minutes=number))
+        # Who made them is gone; of one an owner is left.
+        Task.objects.update(created_by=None)
+        assert deleted(api(olga)) == [tasks[0].pk]
+        for task, status in zip(tasks, (200, 403), strict=True):
+            assert api(olga).post(f"{url(task)}restore/").status_code == status
+
     def test_refuses_parameters_that_make_no_sense(self, api, olga):
         assert api(olga).get(f"{TASKS}deleted/?state=open").status_code == 400
 
@@ -148,6 +158,19 @@ class TestForgetting:
         task = make_task(olga)
         services.forget_deleted(now=factories.NOW + timedelta(days=9999))
         assert list(Task.objects.all()) == [task]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_as_somebody_brings_it_back_does_one_of_both(self, olga, make_task):
+        now = factories.NOW + services.KEPT + timedelta(minutes=1)
+        for _ in range(6):
+            task = make_task(olga)
+            delete(task, olga, factories.NOW)
+            read = queries.whole(task.pk)
+            back, _ = race(
+                lambda read=read: services.restore_task(task=read, by=access_of(olga), now=now),
+                lambda: services.forget_deleted(now=now),
+            )
+            assert Task.objects.filter(pk=task.pk).exists() != isinstance(back, TechTrackError)
 
     def test_leaves_the_next_task_of_a_series(self, olga, make_task):
         task = make_task(olga, recurrence="FREQ=DAILY;COUNT=3", due_date=factories.NOW)

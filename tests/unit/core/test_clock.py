@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from techtrack.core.clock import iso_duration, read_duration
+
+# Appendix A, without months and years.
+TIME = r"T(\d+H(\d+M(\d+S)?)?|\d+M(\d+S)?|\d+S)"
+RFC_3339 = re.compile(rf"P(\d+D({TIME})?|{TIME})")
 
 
 class TestDuration:
     @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=999_999)))
     def test_is_read_as_it_was_written(self, duration):
         assert read_duration(iso_duration(duration)) == duration
+
+    @given(st.integers(0, 10**9))
+    @example(3627)
+    def test_of_whole_seconds_is_one_that_json_schema_knows(self, seconds):
+        assert RFC_3339.fullmatch(iso_duration(timedelta(seconds=seconds)))
 
     @pytest.mark.parametrize(
         ("text", "duration"),

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techtrack.core.errors import Invalid
 from techtrack.tasks.domain.kpi import (
     Compliance,
     Downtime,
@@ -18,7 +17,6 @@ from techtrack.tasks.domain.kpi import (
     common,
     compliance,
     merged,
-    oee,
     overdue,
     reliability,
     without,
@@ -188,57 +186,6 @@ class TestReliabilityWhatever:
         ones, others = merged(ones), merged(others)
         assert instants(common(ones, others)) == instants(ones) & instants(others)
         assert instants(without(ones, others)) == instants(ones) - instants(others)
-
-
-class TestOee:
-    def shift(self, **changes):
-        # Vorne Industries, Calculating OEE Worksheet: a shift of 480 min, breaks of 60, 47 down; 60 pieces a minute.
-        told = {
-            "planned": timedelta(minutes=420),
-            "run": timedelta(minutes=373),
-            "ideal_cycle": timedelta(seconds=1),
-            "total": 19_271,
-            "rejected": 423,
-        }
-        return oee(**(told | changes))
-
-    def test_of_the_worksheet(self):
-        found = self.shift()
-        assert (found.availability, found.performance) == (
-            pytest.approx(0.8881, abs=5e-5),
-            pytest.approx(0.8611, abs=5e-5),
-        )
-        assert (found.quality, found.value) == (pytest.approx(0.9780, abs=5e-5), pytest.approx(0.7479, abs=5e-5))
-
-    def test_is_the_product_of_its_factors(self):
-        found = self.shift()
-        assert found.value == pytest.approx(found.availability * found.performance * found.quality)
-
-    def test_of_a_shift_that_stood_still_is_nothing(self):
-        found = self.shift(run=timedelta(0), total=0, rejected=0)
-        assert (found.availability, found.performance, found.quality, found.value) == (0.0, None, None, 0.0)
-
-    def test_of_no_shift_is_unknown(self):
-        nothing = timedelta(0)
-        assert self.shift(planned=nothing, run=nothing, total=0, rejected=0).value is None
-
-    def test_does_not_hide_an_ideal_that_is_too_slow(self):
-        assert self.shift(ideal_cycle=timedelta(seconds=2)).performance > 1
-
-    @pytest.mark.parametrize(
-        ("changes", "pointer"),
-        [
-            pytest.param({"rejected": 19_272}, "/rejected", id="more rejected than made"),
-            pytest.param({"rejected": -1}, "/rejected", id="fewer than none rejected"),
-            pytest.param({"run": timedelta(minutes=421)}, "/run", id="ran longer than planned"),
-            pytest.param({"run": timedelta(minutes=-1)}, "/run", id="ran backwards"),
-            pytest.param({"ideal_cycle": timedelta(0)}, "/ideal_cycle", id="a cycle that takes no time"),
-        ],
-    )
-    def test_refuses_what_cannot_be(self, changes, pointer):
-        with pytest.raises(Invalid) as caught:
-            self.shift(**changes)
-        assert [fault.pointer for fault in caught.value.faults] == [pointer]
 
 
 class TestOverdue:

@@ -41,6 +41,8 @@ class TestCount:
             pytest.param(PARTS, [(0, 100), (1, 130), (2, 130), (3, 155)], 55.0, id="a counter"),
             pytest.param(PARTS, [(0, 100), (1, 130), (2, 4), (3, 9)], 39.0, id="a counter that began again"),
             pytest.param(PARTS, [(0, 1000), (1, 999), (2, 1010)], 11.0, id="a counter that was mended"),
+            pytest.param(PARTS, [(0, 5), (1, -1.7e308), (2, 1.7e308), (3, 9), (4, 11)], 11.0, id="a mad counter"),
+            pytest.param(DOSE, [(0, 1.7e308), (20, 3), (21, 0)], 3.0, id="a mad sensor"),
             pytest.param(COUNTER, [(0, 100), (10, 108)], 8.0, id="hours of its own"),
             pytest.param(COUNTER, [(0, 100), (1, 5000), (2, 5001)], 2.0, id="another counter that shows more"),
             pytest.param(COUNTER, [(0, 9000), (1, 400), (3, 401)], 2.0, id="another counter that shows less"),

@@ -57,8 +57,23 @@ class TestDailyUse:
         totals = {last - timedelta(days=back): 100.0 - 8 * back for back in range(6)}
         del totals[last - timedelta(days=2)]
         found = daily_use(totals, last=last)
-        # Of the day that is missing and the one after it nothing is known, nor of the first.
-        assert (len(found), found[-6:]) == (42, [None, 8.0, 8.0, None, None, 8.0])
+        # On the day without readings nothing was counted; of the first nobody knows.
+        assert (len(found), found[-6:]) == (42, [None, 8.0, 8.0, 0.0, 16.0, 8.0])
+
+    def test_ends_with_the_last_day_that_was_counted(self):
+        last = date(2026, 11, 22)
+        totals = {last - timedelta(days=back): 100.0 - 8 * back for back in (60, 3, 2)}
+        assert daily_use(totals, last=last)[-4:] == [456.0, 8.0, None, None]
+        assert daily_use({}, last=last) == [None] * 42
+
+    @pytest.mark.parametrize("weekday", range(7))
+    def test_of_an_asset_that_is_switched_off_at_weekends_has_days_of_rest(self, weekday):
+        """Eight hours on workdays, and nothing is sent on Saturdays and Sundays."""
+        last = date(2026, 11, 16) + timedelta(days=weekday)
+        days = [last - timedelta(days=back) for back in reversed(range(50))]
+        work = [day for day in days if day.weekday() < 5]
+        totals = {day: 8.0 * number for number, day in enumerate(work)}
+        assert pace(daily_use(totals, last=last)).per_day == pytest.approx(40 / 7)
 
 
 class TestProjected:

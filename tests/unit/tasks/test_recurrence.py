@@ -17,6 +17,7 @@ from techtrack.tasks.domain.recurrence import PERSONAL, PLANNED, Endless, Limits
 BERLIN, NEW_YORK, UTC_ZONE = "Europe/Berlin", "America/New_York", "UTC"
 MICROSECOND = timedelta(microseconds=1)
 FAR = datetime(2129, 1, 1, tzinfo=UTC)
+MORNING = datetime(2026, 1, 1, 8)  # noqa: DTZ001 - a wall clock's
 ANY = Limits(96, needs_end=False)
 
 
@@ -383,6 +384,11 @@ class TestRefusal:
             pytest.param("FREQ=WEEKLY;BYDAY=1MO", "numbered BYDAY", id="numbered day of a week"),
             pytest.param("FREQ=WEEKLY;BYMONTHDAY=1", "does not go with", id="day of a month in a week"),
             pytest.param("FREQ=MONTHLY;BYYEARDAY=1", "does not go with", id="day of a year in a month"),
+            pytest.param(
+                "FREQ=HOURLY;BYMONTH=8,3;BYYEARDAY=-192;BYHOUR=19,17;BYMINUTE=47;COUNT=2",
+                "does not go with FREQ=HOURLY",
+                id="took a second to read",
+            ),
             pytest.param("FREQ=MONTHLY;BYWEEKNO=1;BYDAY=MO", "BYWEEKNO", id="week of a year in a month"),
             pytest.param("FREQ=YEARLY;BYWEEKNO=20", "BYWEEKNO", id="a week without a day"),
             pytest.param("FREQ=YEARLY;BYWEEKNO=20;BYDAY=1MO", "does not go with", id="a numbered day of a week"),
@@ -400,6 +406,19 @@ class TestRefusal:
         with pytest.raises(Invalid, match=told) as refused:
             made(rrule)
         assert [fault.pointer for fault in refused.value.faults] == ["/schedule/rrule"]
+
+    def test_is_said_again_of_what_was_refused_before(self):
+        for pointer in ("/one", "/other", "/one"):
+            with pytest.raises(Invalid) as refused:
+                Recurrence.of("FREQ=DAILY", start=MORNING, zone=BERLIN, limits=PERSONAL, pointer=pointer)
+            assert type(refused.value) is Endless
+            assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, "endless_rrule")]
+
+    def test_of_many_texts_reads_each_once(self):
+        """Hundreds of them come in one request, and some take a quarter of a second."""
+        one, other = (ruled("FREQ=DAILY;COUNT=77") for _ in range(2))
+        assert one is other
+        assert ruled("FREQ=DAILY;COUNT=77", zone=BERLIN) != one
 
     @pytest.mark.parametrize(
         ("changes", "pointer"),

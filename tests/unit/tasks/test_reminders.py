@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from techtrack.core.errors import Invalid
-from techtrack.tasks.domain.reminders import Armed, Reminder, arm, dump_reminders, fire, next_moment, parse_reminders
+from techtrack.tasks.domain.reminders import Armed, Reminder, arm, dump_reminders, parse_reminders
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -19,6 +17,10 @@ AT = Reminder(at=NOW + 5 * HOUR)
 
 def set_for(due, *reminders, now=NOW, before=()):
     return arm(reminders, due=due, now=now, before=before)
+
+
+def moments(armed):
+    return [one.moment for one in armed]
 
 
 class TestParseReminders:
@@ -66,12 +68,11 @@ class TestParseReminders:
 
 class TestArm:
     def test_counts_back_from_the_due_date(self):
-        assert next_moment(set_for(NOW + 3 * HOUR, BEFORE, AT)) == NOW + 2 * HOUR
+        assert moments(set_for(NOW + 3 * HOUR, BEFORE, AT)) == [NOW + 2 * HOUR, AT.at]
 
     def test_waits_where_nothing_is_due(self):
         assert set_for(None, BEFORE) == (Armed(BEFORE, None),)
-        assert next_moment(set_for(None, BEFORE)) is None
-        assert next_moment(set_for(None, BEFORE, AT)) == NOW + 5 * HOUR
+        assert moments(set_for(None, BEFORE, AT)) == [None, AT.at]
 
     @pytest.mark.parametrize(
         ("due", "spent"),
@@ -86,59 +87,29 @@ class TestArm:
 
     def test_what_fired_fires_again_when_the_due_date_moves_on(self):
         due = NOW + 2 * HOUR
-        _, armed = fire(set_for(due, BEFORE, AT), now=NOW + HOUR)
+        armed = (Armed(BEFORE, NOW + HOUR, spent=True), Armed(AT, AT.at))
         moved = set_for(due + 3 * HOUR, BEFORE, AT, now=NOW + HOUR, before=armed)
-        assert next_moment(moved) == NOW + 4 * HOUR
-        assert fire(moved, now=NOW + 4 * HOUR)[0] == (BEFORE,)
+        assert moved == (Armed(BEFORE, NOW + 4 * HOUR), Armed(AT, AT.at))
 
     def test_what_fired_stays_fired_when_the_due_date_moves_into_the_past(self):
-        _, armed = fire(set_for(NOW + 2 * HOUR, BEFORE), now=NOW + HOUR)
+        armed = (Armed(BEFORE, NOW + HOUR, spent=True),)
         moved = set_for(NOW + HOUR, BEFORE, now=NOW + HOUR, before=armed)
-        assert fire(moved, now=NOW + 9 * HOUR)[0] == ()
+        assert moved == (Armed(BEFORE, NOW, spent=True),)
 
     def test_a_moment_of_its_own_stays_fired_whatever_is_due(self):
-        _, armed = fire(set_for(None, AT), now=NOW + 6 * HOUR)
+        armed = (Armed(AT, AT.at, spent=True),)
         assert set_for(NOW + 9 * HOUR, AT, now=NOW + HOUR, before=armed) == armed
 
     def test_what_is_late_and_unmoved_still_fires(self):
         # Nobody looked for an hour, and then somebody changed another reminder.
         armed = set_for(NOW + 2 * HOUR, BEFORE)
         changed = set_for(NOW + 2 * HOUR, BEFORE, AT, now=NOW + 2 * HOUR, before=armed)
-        assert fire(changed, now=NOW + 2 * HOUR)[0] == (BEFORE,)
+        assert changed[0] == Armed(BEFORE, NOW + HOUR)
 
     def test_what_is_no_longer_wished_is_gone(self):
         assert set_for(NOW, before=set_for(NOW, BEFORE)) == ()
 
     def test_a_due_date_that_is_taken_away_and_given_back_arms_again(self):
-        armed = fire(set_for(NOW + 2 * HOUR, BEFORE), now=NOW + HOUR)[1]
-        without = set_for(None, BEFORE, before=armed)
-        assert next_moment(set_for(NOW + 4 * HOUR, BEFORE, now=NOW + HOUR, before=without)) == NOW + 3 * HOUR
-
-
-class TestFire:
-    def test_fires_once(self):
-        armed = set_for(NOW + 2 * HOUR, BEFORE, AT)
-        assert fire(armed, now=NOW + HOUR - timedelta(microseconds=1)) == ((), armed)
-        fired, left = fire(armed, now=NOW + HOUR)
-        assert (fired, next_moment(left)) == ((BEFORE,), AT.at)
-        assert fire(left, now=NOW + HOUR) == ((), left)
-
-    def test_fires_all_that_nobody_looked_at(self):
-        assert fire(set_for(NOW + 2 * HOUR, BEFORE, AT), now=NOW + 99 * HOUR)[0] == (BEFORE, AT)
-
-    wishes = st.lists(
-        st.integers(0, 40).map(lambda hours: Reminder(before=hours * HOUR))
-        | st.integers(-9, 40).map(lambda hours: Reminder(at=NOW + hours * HOUR)),
-        max_size=6,
-        unique=True,
-    )
-
-    @given(wishes, st.integers(0, 40), st.lists(st.integers(0, 60), max_size=9))
-    def test_however_often_somebody_looks_each_fires_once(self, wishes, due, looks):
-        armed = set_for(NOW + due * HOUR, *wishes)
-        told = []
-        for hours in [*sorted(looks), 100]:
-            fired, armed = fire(armed, now=NOW + hours * HOUR)
-            told += fired
-        assert sorted(map(repr, told)) == sorted(repr(one) for one in wishes if one.moment(NOW + due * HOUR) > NOW)
-        assert next_moment(armed) is None
+        without = set_for(None, BEFORE, before=(Armed(BEFORE, NOW + HOUR, spent=True),))
+        again = set_for(NOW + 4 * HOUR, BEFORE, now=NOW + HOUR, before=without)
+        assert again == (Armed(BEFORE, NOW + 3 * HOUR),)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from techtrack.core.errors import Invalid
-from techtrack.tasks.domain.recurrence import PERSONAL, PLANNED, Endless
+from techtrack.tasks.domain.recurrence import PERSONAL, PLANNED, Endless, Recurrence
 from techtrack.tasks.domain.schedule import Anchor, CatchUp, History, Schedule, Terms, Turn
 from techtrack.tasks.domain.season import Season
 
@@ -207,6 +207,12 @@ class TestCountedFromCompletion:
         assert due(floating, "2026-03-01", History(MADE.settled, local("2026-02-20T09:00"), 2))
         assert due(floating, "2026-03-01", History(MADE.settled, local("2026-02-20T09:00"), 3)) is None
 
+    @pytest.mark.parametrize("end", [";COUNT=5", ""], ids=["with a count", "without an end"])
+    def test_ends_before_the_years_that_a_task_cannot_name(self, end):
+        floating = schedule("FREQ=YEARLY;INTERVAL=40" + end, anchor="completed")
+        assert due(floating, "2026-01-02", History(MADE.settled, local("2026-01-02T09:00"), 1))
+        assert due(floating, "2066-01-02", History(MADE.settled, local("2066-01-02T09:00"), 2)) is None
+
     def test_ends_with_its_last_day(self):
         floating = schedule("FREQ=DAILY;INTERVAL=10;UNTIL=20260301", anchor="completed")
         assert due(floating, "2026-01-01", History(MADE.settled, local("2026-02-19T09:00"), 1))
@@ -229,6 +235,25 @@ class TestUpcoming:
             local("2026-01-15T08:00"),
             local("2026-02-15T08:00"),
         ]
+
+    @pytest.mark.parametrize(
+        ("terms", "limit"),
+        [
+            pytest.param(Terms(), 3, id="those that are told"),
+            pytest.param(Terms(season=SUMMER), 10_000, id="many, since most may lie out of season"),
+        ],
+    )
+    def test_looks_for_no_more_than_it_needs(self, terms, limit, monkeypatch):
+        asked, between = [], Recurrence.between
+
+        def spy(self, start, end, *, limit):
+            asked.append(limit)
+            return between(self, start, end, limit=limit)
+
+        monkeypatch.setattr(Recurrence, "between", spy)
+        hourly = schedule("FREQ=HOURLY", "2026-01-15T08:00")
+        assert len(hourly.upcoming(MADE, terms=terms, end=local("2027-01-01"), limit=3)) == 3
+        assert asked == [limit]
 
     def test_takes_each_task_as_done_in_time(self):
         floating = schedule("FREQ=MONTHLY;COUNT=4", "2026-01-31T08:00", anchor="completed")

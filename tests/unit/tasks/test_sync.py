@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techtrack.tasks.domain.sync import BadCursor, Cursor, read_cursor, scope
+from techtrack.tasks.domain.sync import BadCursor, Cursor, day_of, read_cursor, scope
+from tests.factories import NOW
 
 NUMBERS = st.integers(0, 2**63 - 1)
 
 
 class TestCursor:
-    @given(NUMBERS, NUMBERS, NUMBERS)
-    def test_is_read_as_it_was_written(self, number, task, departure):
-        cursor = Cursor(number, task, departure, scope(7, {1, 2}))
+    @given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+    def test_is_read_as_it_was_written(self, number, task, departure, day):
+        cursor = Cursor(number, task, departure, day, scope(7, {1, 2}))
         assert read_cursor(str(cursor), pointer="?since") == cursor
 
     def test_of_the_beginning_is_none(self):
@@ -26,18 +29,23 @@ class TestCursor:
             pytest.param("", id="nothing"),
             pytest.param("7", id="a number alone"),
             pytest.param("2026-11-21T10:00:00Z", id="a time"),
-            pytest.param("1.2.3", id="without what one may see"),
-            pytest.param("1.2.-3.0123456789ab", id="below every number"),
-            pytest.param(f"{2**63}.2.3.0123456789ab", id="beyond every number"),
-            pytest.param("1.2.3.0123456789AB", id="other letters"),
-            pytest.param("1.2.3.0123456789ab\n", id="a line"),
-            pytest.param("\u0661.2.3.0123456789ab", id="digits of another script"),
+            pytest.param("1.2.3.4", id="without what one may see"),
+            pytest.param("1.2.-3.4.0123456789ab", id="below every number"),
+            pytest.param(f"{2**63}.2.3.4.0123456789ab", id="beyond every number"),
+            pytest.param("1.2.3.4.0123456789AB", id="other letters"),
+            pytest.param("1.2.3.4.0123456789ab\n", id="a line"),
+            pytest.param("\u0661.2.3.4.0123456789ab", id="digits of another script"),
         ],
     )
     def test_that_was_never_written_is_refused(self, text):
         with pytest.raises(BadCursor) as caught:
             read_cursor(text, pointer="?since")
         assert caught.value.faults[0].pointer == "?since"
+
+    @pytest.mark.parametrize(("days", "known"), [(0, True), (29, True), (30, False)])
+    def test_is_known_for_thirty_days(self, days, known):
+        cursor = Cursor(1, 2, 3, day_of(NOW), scope(7, None))
+        assert cursor.is_known(NOW + timedelta(days=days)) is known
 
 
 class TestScope:
