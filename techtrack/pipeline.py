@@ -72,6 +72,8 @@ from techtrack.notifications.events import DeliveriesQueued, DeliveryChanged, Le
 from techtrack.notifications.live import shown as delivery_news
 from techtrack.notifications.live.forgetting import forget_person
 from techtrack.notifications.live.frames import DeliveriesShown, DeliveryFrame
+from techtrack.reports import queries as report_queries
+from techtrack.reports import services as reports
 from techtrack.tasks import jobs as task_jobs
 from techtrack.tasks import queries as task_queries
 from techtrack.tasks import services as tasks
@@ -147,6 +149,7 @@ def connect() -> None:
     # A person asks what is stored of the own self.
     answer(PersonalDataAsked, notification_queries.personal_data, alerts_of_people, readings_of_people)
     answer(PersonalDataAsked, task_queries.personal_data, task_queries.personal_talk, task_queries.personal_upkeep)
+    answer(PersonalDataAsked, report_queries.personal_data)
     answer(PersonalDataAsked, lambda asked: [("audit", told_of_person(asked.user_id))])
     _record()
     _show_live()
@@ -230,6 +233,7 @@ def _let_go() -> None:
     # A person goes: work that others need stays with them.
     together(UserDeleting, lambda fact: notifications.forget_person(user_id=fact.user_id))
     together(UserDeleting, lambda fact: tasks.forget_person(user_id=fact.user_id, now=clock.now()))
+    together(UserDeleting, lambda fact: reports.forget_person(user_id=fact.user_id))
     together(UserDeleting, lambda fact: forget_person(fact.user_id))
     together(UserDeleting, lambda fact: audit.forget_person_in_audit(user_id=fact.user_id, now=clock.now()))
 

@@ -35,8 +35,8 @@ class AirReport(Versioned):
     the canonical bytes of ``content``. A signed one never changes; it keeps the site from being deleted.
     """
 
-    # What it says is long, and is kept with it; its checksum is told.
-    audited = Audited(silent=frozenset({"content"}))
+    # What it says is long, and is kept with it; its checksum is told. People are numbers in the log.
+    audited = Audited(silent=frozenset({"content"}), hidden=frozenset({"signer"}))
 
     site = models.ForeignKey("accounts.Site", models.PROTECT, related_name="+")
     period = models.CharField(max_length=7)

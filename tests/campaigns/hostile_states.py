@@ -13,6 +13,7 @@ from techtrack.accounts.models import Invitation, InvitedRole, SecondFactor, Use
 from techtrack.accounts.services import links
 from techtrack.alerts.models import Alert
 from techtrack.core import clock
+from techtrack.reports.models import AirReport
 from techtrack.tasks.models import CalendarFeed, Task, TaskLink
 from tests import factories
 from tests.forms import Form
@@ -103,6 +104,11 @@ def _empty_site(world: Any) -> None:
     world.ids["sites"] = factories.make_site("Empty").pk
 
 
+def _read_report(world: Any) -> dict[str, str]:
+    """The report is signed as it was read."""
+    return {"checksum": AirReport.objects.get(pk=world.ids["reports/air-quality"]).checksum}
+
+
 def make_invitation(by: User, site: Any) -> int:
     """An open invitation; returns its id."""
     times = factories.STAMPS | {"expires_at": LATER}
@@ -142,6 +148,7 @@ SCENES: dict[str, Scene] = {
     "POST /api/accounts/invitations/accept/": _invited,
     "DELETE /api/accounts/me/": _another_admin,
     "DELETE /api/sites/{id}/": _empty_site,
+    "POST /api/reports/air-quality/{id}/sign/": _read_report,
     # What a rule raised is kept.
     "DELETE /api/alerts/{id}/": _alert(rule=None),
 }

@@ -33,7 +33,7 @@ class Caller:
         self.renewing = threading.Lock()
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
-        self._stay_logged_in()
+        self.stay_logged_in()
         headers = {**self.headers, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
@@ -41,7 +41,8 @@ class Caller:
             method, f"{self.url}{path}", headers=headers, timeout=30, allow_redirects=False, **options
         )
 
-    def _stay_logged_in(self) -> None:
+    def stay_logged_in(self) -> None:
+        """Have a token that is good for the next request."""
         # A caller asks from many threads, and a refresh token that is used twice ends the session.
         with self.renewing:
             if time.monotonic() > self.fresh_until:

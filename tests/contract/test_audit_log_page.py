@@ -12,7 +12,8 @@ from techtrack.core.models import Versioned
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "read-the-audit-log.md").read_text(encoding="utf-8")
 # What people configure for themselves alone.
-OWN = {"task", "category", "preference", "alert", "invitation", "equipment", "sensor"}
+OWN = {"task", "category", "preference", "alert", "invitation", "equipment", "sensor", "saved-filter", "calendar-feed"}
+OWN |= {"attachment", "block", "comment", "task-link", "time-entry"}
 
 
 def test_every_action_is_named():

@@ -60,6 +60,7 @@ def measured(world: World) -> None:
 
 def ask(caller: Caller, path: str, *, long_way: bool, **headers: str) -> tuple[int, dict[str, str], Any]:
     """Ask by one of the ways: a header that comes twice is for Django."""
+    caller.stay_logged_in()
     place = urlsplit(caller.url)
     line = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
     line.putrequest("GET", path)

@@ -134,7 +134,9 @@ class ResourceViewSet(
 
     def fresh(self, instance: Versioned) -> Any:
         """Return the representation of ``instance`` as a reader of the item would get it."""
-        return self.get_serializer(self.row(instance.pk) or instance).data
+        row = self.row(instance.pk)
+        # Somebody may have written it since, or deleted it: the answer is what this request made.
+        return self.get_serializer(row if row and row.version == instance.version else instance).data
 
     def located(self, instance: Any) -> int:
         """Return the id in the address of an item: its own, unless it goes by that of another thing."""

@@ -8,7 +8,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -87,11 +87,19 @@ class SignatureSerializer(serializers.Serializer[Any]):
     checksum = serializers.RegexField(r"^[0-9a-f]{64}\Z")
 
 
+@extend_schema_field(OpenApiTypes.STR)
+class PeriodFilter(django_filters.CharFilter):
+    """``2026``, or ``2026-11``."""
+
+    def __init__(self) -> None:
+        super().__init__(validators=[lambda text: read_period(text, pointer="?period")])
+
+
 class AirReportFilter(FilterSet):
     """Reports by site, period and state."""
 
     site = IdFilter()
-    period = django_filters.CharFilter()
+    period = PeriodFilter()
     state = django_filters.ChoiceFilter(choices=State.choices)
 
 

@@ -137,6 +137,12 @@ def delete_report(*, report: AirReport, by: Access, expected: int | None) -> Non
     report.remove(expected=expected)
 
 
+@transaction.atomic
+def forget_person(*, user_id: int) -> None:
+    """Take the name of a person whose account goes off what that person signed; what it says, and when, stays."""
+    AirReport.objects.filter(signed_by=user_id).update(signer="(erased)")
+
+
 def _hold_preliminary(report: AirReport) -> None:
     # Who signs and who draws up anew queue here: what is signed by then is left alone.
     held = AirReport.objects.select_for_update().filter(pk=report.pk).first()

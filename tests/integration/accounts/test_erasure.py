@@ -133,6 +133,9 @@ def canary(adam, plant, robot, api, log_in, bearer):
     api(adam).post(f"/api/alerts/{alert.pk}/comment/", {"comment": "so"}, format="json", headers=keyed)
     services.ask_reset(name="canarybird", address="", now=clock.now())
     services.ask_reset(name=CANARY["email"], address="", now=clock.now())
+    factories.make_air_report(
+        plant, state="signed", signed_at=NOW, signed_by=user, signer="Kanarina Canarsson-Vogel", drawn_up_by=user
+    )
     Invitation.objects.create(
         email=MORE["invited"], invited_by=user, expires_at=clock.now() + timedelta(days=1), **STAMPS
     )

@@ -38,6 +38,7 @@ class TestParse:
             "expected_interval": timedelta(seconds=10),
             "retention": timedelta(days=30),
             "parameters": [{"code": "speed", "label": "Speed", "unit": "/min", "minimum": 0.0, "maximum": 3000.0}],
+            "running": None,
         }
 
     @pytest.mark.parametrize(
