@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from techtrack.assets import services as assets
+from techtrack.assets.api.viewsets import EquipmentViewSet
+from techtrack.assets.models import Equipment
 from tests import factories
 
 
@@ -32,6 +34,18 @@ class TestEntityTag:
         for status in (200, 412):
             answer = api(erik).patch(path, {"name": "New"}, format="json", headers={"If-Match": seen})
             assert answer.status_code == status
+
+    def test_of_a_write_is_that_of_what_it_wrote_whoever_writes_next(self, api, erik, robot, monkeypatch):
+        """Between the write and its answer somebody else was faster than the answer."""
+        read = EquipmentViewSet.row
+
+        def after_another(view, pk):
+            Equipment.objects.filter(pk=pk, name="New").update(name="Newest", version=3)
+            return read(view, pk)
+
+        monkeypatch.setattr(EquipmentViewSet, "row", after_another)
+        answer = api(erik).patch(f"/api/equipment/{robot.pk}/", {"name": "New"}, format="json")
+        assert (answer["ETag"], answer.json()["version"], answer.json()["name"]) == ('"2"', 2, "New")
 
     def test_of_a_list_changes_with_its_rows(self, api, erik, plant, robot):
         first = api(erik).get("/api/equipment/")
