@@ -206,9 +206,9 @@ def _database() -> dict[str, Any]:
     if not found["ENGINE"].endswith("postgresql"):
         raise BadSetting("DATABASE_URL names neither sqlite nor postgres.")
     # A new connection costs 9 ms, so they are pooled; the pool's wait is short, so that readyz answers. It has room for
-    # every thread: of pages and API, the fast door 4 and the writer, firmwares' doors 4, quick reads 4, hub, 17 loops,
+    # every thread: of pages and API, the fast door 4 and the writer, firmwares' doors 4, quick reads 4, hub, 24 loops,
     # 8 senders (of up to 48, which hold none while they wait), and asyncio's look-ups of what sockets want (CPUs + 4).
-    most = WEB_CONCURRENCY + 36 + min(32, (os.cpu_count() or 1) + 4)
+    most = WEB_CONCURRENCY + 46 + min(32, (os.cpu_count() or 1) + 4)
     # Without a server the pool tries again after 1 s, 2 s, 4 s and so on, and nobody is served before that, even
     # if the server is back: 38 s after an outage of 70. Once it has given up it tries when somebody asks: 1 s.
     pool = {"min_size": 1, "max_size": most, "timeout": 5, "reconnect_timeout": 5}
