@@ -41,6 +41,7 @@ from techtrack.alerts.events import (
     HidingChanged,
     PreviewAsked,
     ReadingsJudged,
+    ReferencesAsked,
     RuleChanged,
 )
 from techtrack.alerts.judge import Judge
@@ -49,13 +50,21 @@ from techtrack.alerts.live.frames import AlertFrame, AlertsShown
 from techtrack.alerts.queries.people import personal_data as alerts_of_people
 from techtrack.assets import queries as asset_queries
 from techtrack.assets import services as assets
-from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
+from techtrack.assets.events import (
+    AssetChanged,
+    AssetDeleting,
+    AssetTypeChanged,
+    AssetTypeMade,
+    ParametersRegistered,
+    WhatHolds,
+)
 from techtrack.core import clock
 from techtrack.core.auditing import Changed, Denied, SecurityFact
 from techtrack.core.events import after, answer, in_one, together
 from techtrack.core.jobs import Loop, wake
 from techtrack.core.writes import writes
 from techtrack.environment import jobs as environment_jobs
+from techtrack.environment import queries as environment
 from techtrack.environment.screening import Screen
 from techtrack.integrations import jobs as integration_jobs
 from techtrack.live import jobs as live_jobs
@@ -111,6 +120,9 @@ def connect() -> None:
     together(RuleChanged, rulebook.turn_page)
     together(AssetChanged, rulebook.follow_asset)
     together(AssetTypeChanged, rulebook.follow_type)
+    together(Changed, rulebook.follow_declared)
+    together(ParametersRegistered, rulebook.follow_units)
+    answer(ReferencesAsked, lambda asked: environment.references_of(asked.assets))
     # It stands at another site: who may see what is about it, sees that now.
     together(AssetChanged, _follow_move)
     # A type that begins with a pack gets the pack's rules and plans with it.

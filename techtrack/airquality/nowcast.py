@@ -118,12 +118,17 @@ def _longest_gap(hours: Sequence[Decimal | None]) -> int:
 
 def ozone_series(whole: Ints) -> Ints:
     """Return the NowCast of ozone for each hour of a series; amounts are whole millionths of a ppm."""
+    return np.where(_zeros(whole), 0, surrogate_series(whole))
+
+
+def surrogate_series(whole: Ints) -> Ints:
+    """Return the same of what may be shorter than a fortnight: nobody asks whether all of that is zero."""
     found = np.full(len(whole), MISSING)
     for age in reversed(range(min(RECENT, len(whole)))):
         before = np.concatenate([np.full(age, MISSING), whole[: len(whole) - age]])
         slope, intercept = int(SLOPE * 100), int(INTERCEPT * 100_000_000)
         found = np.where(before == MISSING, found, (before * slope + intercept) // 100)
-    return np.where(_zeros(whole), 0, found)
+    return found
 
 
 def _zeros(whole: Ints) -> Flags:

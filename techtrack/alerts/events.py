@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -94,3 +95,13 @@ class PreviewAsked:
     """Somebody wants a preview that takes long; the rule lab's loop makes it."""
 
     run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesAsked:
+    """A question (events.ask): at which state of the air are masses of gas of these assets (None: of all) meant.
+
+    Answer with pairs of an asset and an ``airquality.units.Reference``, of those of which it is declared.
+    """
+
+    assets: Collection[int] | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from django.db.models import Q, TextField
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 
 from techtrack.alerts.domain.condition import Circumstances, Unlimited, conditions
 from techtrack.alerts.domain.features.base import Feature
@@ -20,9 +20,10 @@ from techtrack.alerts.domain.scope import Fleet, Ints, Scope
 from techtrack.alerts.domain.series import Column, Panel, Watched, column
 from techtrack.alerts.domain.terms import Terms, parse_escalation
 from techtrack.alerts.models import Rule
+from techtrack.alerts.queries.circumstances import circumstances_of
 from techtrack.assets.events import AssetChanged, AssetTypeChanged
 from techtrack.assets.models import Asset
-from techtrack.core.clock import MICROSECOND
+from techtrack.core.auditing import Changed
 from techtrack.core.models import Head
 
 HEAD = "rulebook"
@@ -31,6 +32,14 @@ MOST_NAMED = 500
 # Conditions that are the same whatever the interval at which an asset sends.
 NO_INTERVAL = {"above", "below", "inside", "outside", "rate_of_change", "flatline", "deviation", "forecast"}
 NO_INTERVAL |= {"control_chart", "all_of", "any_of"}
+# Where it is declared in which unit something is measured, or at which state of the air: columns of tables.
+DECLARED = {
+    "parameter": frozenset({"unit"}),
+    "asset-type": frozenset({"parameters"}),
+    "air-settings": frozenset({"sensor", "reference_temperature", "reference_pressure"}),
+}
+# Nothing is known of it yet, units included.
+NEWCOMER = Circumstances(air={})
 # By what distinguishes them: circumstances, and the rows of assets that are in them.
 Groups = dict[tuple[object, ...], tuple[Circumstances, Ints]]
 _log = logging.getLogger(__name__)
@@ -60,7 +69,8 @@ class Ruling:
     """A rule as it was read; ``spec`` is None where it cannot be understood, and ``unread`` says why.
 
     ``edition`` is its version and when it was changed, as the database writes that. ``entries`` are made once for each
-    kind of circumstances, or why there is none. ``asks``: whether it differs from asset to asset.
+    kind of circumstances, or why there is none. ``asks``: whether it differs from asset to asset; ``pollutants``: whose
+    units it asks for.
     """
 
     edition: tuple[int, object]
@@ -70,10 +80,12 @@ class Ruling:
     entries: dict[tuple[object, ...], Entry | str] = field(default_factory=dict)
     unread: str = ""
     asks: bool = field(init=False)
+    pollutants: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Ask the rule once: to find out takes longer than all else when a page is turned."""
         object.__setattr__(self, "asks", self.spec is not None and self.spec.asks_assets)
+        object.__setattr__(self, "pollutants", self.spec.pollutants if self.spec is not None else frozenset())
 
     @property
     def fault(self) -> str:
@@ -118,7 +130,7 @@ class RuleBook:
         entries: list[Entry] = []
         faults: dict[int, str] = {}
         watched: dict[Feature, list[Watched]] = defaultdict(list)
-        asking = _Asking(any(ruling.asks for ruling in rulings.values()))
+        asking = _Asking([ruling.pollutants for ruling in rulings.values() if ruling.asks])
         for ruling in rulings.values():
             for entry, rows in _resolved(ruling, fleet, asking):
                 for feature, quiet in zip(entry.watch.features, entry.quiet, strict=True):
@@ -191,6 +203,19 @@ def follow_type(_: AssetTypeChanged) -> None:
         turn_page()
 
 
+def follow_declared(fact: Changed) -> None:
+    """Turn the page if a unit was declared otherwise that a rule may look up an index with; as above."""
+    if DECLARED.get(fact.object_type, frozenset()) & (fact.before.keys() | fact.after.keys()):
+        follow_units()
+
+
+def follow_units(*_: object) -> None:
+    """Turn the page if a rule may look up an index with a unit; as above."""
+    Head.hold(HEAD)
+    if _is_enabled(_has_any(['"standard"'])):
+        turn_page()
+
+
 def _asks_interval() -> bool:
     """Tell whether an enabled rule may; of kinds of conditions that are not ours, nobody knows."""
     kinds = [f'"{kind}"' for kind in conditions.names() if kind not in NO_INTERVAL]
@@ -216,18 +241,15 @@ def _is_enabled(what: Q) -> bool:
 
 
 class _Asking:
-    """What rules take from assets, read once and only if a rule asks."""
+    """What rules take from assets, read once and only if a rule asks; ``pollutants`` are those of rules that do."""
 
-    def __init__(self, wanted: bool) -> None:  # noqa: FBT001 - made in one place
-        self._known: dict[int, Circumstances] = {}
-        if wanted:
-            interval = Coalesce("expected_interval", "type__expected_interval")
-            for pk, attributes, every in Asset.objects.values_list("pk", "attributes", interval):
-                self._known[pk] = Circumstances(attributes, every // MICROSECOND if every else None)
+    def __init__(self, pollutants: Sequence[frozenset[str]]) -> None:
+        some = frozenset[str]().union(*pollutants)
+        self._known = circumstances_of(pollutants=some) if pollutants else {}
 
     def of(self, asset: int) -> Circumstances:
         """Return what an asset brings along; nothing if it has just come."""
-        return self._known.get(asset, Circumstances())
+        return self._known.get(asset, NEWCOMER)
 
 
 def _resolved(ruling: Ruling, fleet: Fleet, asking: _Asking) -> Iterable[tuple[Entry, Ints]]:
@@ -238,7 +260,7 @@ def _resolved(ruling: Ruling, fleet: Fleet, asking: _Asking) -> Iterable[tuple[E
     if not ruling.asks:
         groups: Groups = {(): (Circumstances(), rows)}
     else:
-        groups = _grouped(ruling.spec, fleet.ids, rows, asking)
+        groups = _grouped(ruling, fleet.ids, rows, asking)
     for gone in ruling.entries.keys() - groups.keys():
         # Circumstances in which no asset is any more: attributes may change for years.
         del ruling.entries[gone]
@@ -248,12 +270,15 @@ def _resolved(ruling: Ruling, fleet: Fleet, asking: _Asking) -> Iterable[tuple[E
             yield entry, some
 
 
-def _grouped(spec: Spec, ids: Ints, rows: Ints, asking: _Asking) -> Groups:
+def _grouped(ruling: Ruling, ids: Ints, rows: Ints, asking: _Asking) -> Groups:
+    names, pollutants = sorted(ruling.spec.attributes) if ruling.spec else [], sorted(ruling.pollutants)
     found: dict[tuple[object, ...], list[int]] = defaultdict(list)
     known: dict[tuple[object, ...], Circumstances] = {}
     for row, asset in zip(rows.tolist(), ids[rows].tolist(), strict=True):
         circumstances = asking.of(asset)
-        key = (circumstances.interval, *(repr(circumstances.attributes.get(name)) for name in sorted(spec.attributes)))
+        attributes, air = circumstances.attributes, circumstances.air or {}
+        own = (*(repr(attributes.get(name)) for name in names), *(air.get(code) for code in pollutants))
+        key = (circumstances.interval, *own)
         found[key].append(row)
         known[key] = circumstances
     return {key: (known[key], np.array(some, np.int64)) for key, some in found.items()}

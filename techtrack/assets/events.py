@@ -31,6 +31,11 @@ class AssetTypeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ParametersRegistered:
+    """Codes were registered that nobody had declared, with the units that are obvious, in this transaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class AssetDeleting:
     """An asset is about to go, in this transaction: remove what you keep of it."""
 

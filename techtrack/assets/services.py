@@ -16,7 +16,14 @@ from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.models import Site
 from techtrack.assets import queries
 from techtrack.assets.domain.units import OBVIOUS
-from techtrack.assets.events import AssetChanged, AssetDeleting, AssetTypeChanged, AssetTypeMade, WhatHolds
+from techtrack.assets.events import (
+    AssetChanged,
+    AssetDeleting,
+    AssetTypeChanged,
+    AssetTypeMade,
+    ParametersRegistered,
+    WhatHolds,
+)
 from techtrack.assets.models import Asset, AssetState, AssetType, Health, Kind, Parameter
 from techtrack.core import clock, events
 from techtrack.core.errors import Conflict, Forbidden, Invalid
@@ -279,6 +286,7 @@ def _register(listed: Iterable[dict[str, Any]], now: datetime) -> None:
         for entry in sorted(listed, key=lambda entry: entry["code"])
     ]
     Parameter.objects.bulk_create(rows, ignore_conflicts=True)
+    events.publish(ParametersRegistered())
 
 
 @transaction.atomic

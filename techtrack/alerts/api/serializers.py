@@ -21,7 +21,8 @@ from techtrack.core.errors import Fault, Invalid
 # What ``value`` and ``limit`` of an alert are; a test compares it with the kinds of conditions that there are.
 UNITS = """By `condition`:
 `above`, `below`, `outside`, `inside`: the unit of the parameter, of a reading or of the rule's aggregate;
-`air_quality`: the unit of the parameter, of the average over the period;
+`air_quality`: the unit of the parameter, of the average over the period; of an index too, which is told as the \
+concentration that is looked up, and as the one above which the index passes the limit;
 `forecast`: the unit of the parameter, where the line will be at the horizon;
 `rate_of_change`: the unit of the parameter for each `per` of the condition;
 `flatline`: seconds for which the value has rested;

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from techtrack.airquality.units import Amount
 from techtrack.alerts.domain.features.base import LARGEST, Feature, Raw
 from techtrack.alerts.domain.features.windows import Window
 from techtrack.core import params
@@ -45,7 +46,7 @@ class OfTheRule(Invalid):
 
 
 class Unlimited(Invalid):
-    """The asset does not have the attribute that a limit is taken from, and there is no default."""
+    """The asset lacks what a limit is taken from or made with: an attribute, for want of a default; a unit."""
 
     code = "no_limit"
 
@@ -121,10 +122,15 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a rule takes from an asset: attributes that limits name, and the interval (µs) at which it should send."""
+    """What a rule takes from an asset: attributes that limits name, and the interval (µs) at which it should send.
+
+    ``air`` has the units of its pollutants by code, and the state of the air that masses of gas are meant at; None
+    where no asset is looked at: what a standard looks up is in its own unit then.
+    """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     interval: int | None = None
+    air: Mapping[str, Amount] | None = None
 
 
 @dataclass(slots=True)

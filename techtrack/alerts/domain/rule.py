@@ -26,6 +26,7 @@ from techtrack.alerts.domain.condition import (
     parse_conditions,
     within,
 )
+from techtrack.alerts.domain.conditions.air_quality import AirQuality
 from techtrack.alerts.domain.conditions.no_data import NoData
 from techtrack.alerts.domain.features.base import SECOND, Feature
 from techtrack.alerts.domain.features.changes import Stuck
@@ -154,10 +155,16 @@ class Spec:
         return frozenset(_attributes([ask.condition for ask in self.asks]))
 
     @property
+    def pollutants(self) -> frozenset[str]:
+        """The parameters whose units an index is looked up with."""
+        return frozenset(_pollutants([ask.condition for ask in self.asks], self.parameter))
+
+    @property
     def asks_assets(self) -> bool:
         """Whether it differs from asset to asset."""
         try:
-            return self.watch(Circumstances()) != self.watch(Circumstances(interval=SECOND)) or bool(self.attributes)
+            told = self.watch(Circumstances()) != self.watch(Circumstances(interval=SECOND))
+            return told or bool(self.attributes or self.pollutants)
         except Invalid:
             # Such as a limit that is missing, or too many comparisons where the interval tells some apart.
             return True
@@ -303,4 +310,20 @@ def _attributes(parts: Any) -> Sequence[str]:
             found += _attributes(part)
         elif hasattr(part, "__dataclass_fields__"):
             found += _attributes(getattr(part, name) for name in part.__dataclass_fields__)
+    return found
+
+
+def _pollutants(parts: Any, parameter: str) -> Sequence[str]:
+    """Name the parameters of conditions that name a standard, ``parameter`` where they name none."""
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, AirQuality):
+            found += [part.parameter or parameter] if part.standard is not None else []
+        elif isinstance(part, dict):
+            named = part.get("kind") == "air_quality" and part.get("standard") is not None
+            found += [part.get("parameter") or parameter] if named else _pollutants(part.values(), parameter)
+        elif isinstance(part, list | tuple):
+            found += _pollutants(part, parameter)
+        elif isinstance(getattr(part, "conditions", None), list):
+            found += _pollutants(part.conditions, parameter)
     return found

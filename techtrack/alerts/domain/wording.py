@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from techtrack.airquality.indexing import Scale
+from techtrack.airquality.passing import highest_within, scales_of
+from techtrack.airquality.standard import standards
 from techtrack.alerts.domain.evidence import Extreme, Origin, rises
+from techtrack.assets.domain.units import sign
 from techtrack.core.clock import read_duration
+from techtrack.core.errors import Invalid
 
 STATISTICS = {"avg": "average", "min": "minimum", "max": "maximum"}
 # Lloyd S. Nelson, "The Shewhart Control Chart: Tests for Special Causes", 1984.
@@ -159,7 +166,9 @@ def _hidden(one: Aside, facts: Facts) -> str:
 def _subject(facts: Facts) -> str:
     name = facts.parameter or "the asset"
     if facts.kind == "air_quality":
-        period = _plain_text(facts.condition.get("average", "PT1H"))
+        if standard := facts.condition.get("standard"):
+            return f"the {standards.get(standard).title if standard in standards.names() else standard} of {name}"
+        period = _plain_text(facts.condition.get("average") or "PT1H")
         return f"the average of {name} over {period}"
     aggregate = facts.definition.get("aggregate")
     if not isinstance(aggregate, Mapping) or facts.kind in {"no_data", "forecast"}:
@@ -182,6 +191,8 @@ def _predicate(facts: Facts) -> str:
     }
     if facts.kind in known and facts.condition:
         return known[facts.kind](facts)
+    if facts.kind == "air_quality" and facts.condition.get("standard"):
+        return _indexed(facts)
     side = rises(facts.kind, limit=facts.limit, value=facts.value)
     if facts.kind in {"above", "below", "outside", "air_quality"} and side is not None and facts.limit is not None:
         return f"{'above' if side else 'below'} {_amount(facts.limit, facts.unit)}"
@@ -196,6 +207,25 @@ def _beyond(facts: Facts) -> str:
     if facts.kind in {"above", "below", "air_quality"} and limit is not None:
         return f"{'below' if facts.kind == 'below' else 'above'} {_asked(limit, facts.unit)}"
     return ""
+
+
+def _indexed(facts: Facts) -> str:
+    """Say which index is passed, and at which concentrations it is; those of the tables of today."""
+    limit, name = facts.condition.get("limit"), str(facts.condition["standard"])
+    told = f"above {_asked(limit, '')}"
+    if not isinstance(limit, int | float) or name not in standards.names():
+        return told
+    with suppress(Invalid):
+        scales = scales_of(standards.get(name), facts.parameter, method=facts.condition.get("method"))
+        ends = [(scale, end) for scale in scales if (end := highest_within(scale, limit)) is not None]
+        told += f" ({' or '.join(_passed(scale, end) for scale, end in ends)})" if ends else ""
+    return told
+
+
+def _passed(scale: Scale, end: Decimal) -> str:
+    label = scale.period.label
+    period = label if label.startswith("NowCast") else f"mean of {label}"
+    return f"{period} above {_amount(float(end), sign(scale.amount.unit))}"
 
 
 def _between(facts: Facts) -> str:

@@ -10,7 +10,6 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.db.models.functions import Coalesce
 
 from techtrack.accounts.domain.access import Access
 from techtrack.alerts.domain.backtest import Past, Series, episodes, replay
@@ -24,6 +23,7 @@ from techtrack.alerts.domain.scope import Fleet, Scope
 from techtrack.alerts.domain.trial import Capability, Incident, Outcome, capability, leads, load
 from techtrack.alerts.domain.tuning import Advice, Settings, advise, depths, restless
 from techtrack.alerts.models import Rule
+from techtrack.alerts.queries.circumstances import circumstances_of
 from techtrack.assets.models import Asset
 from techtrack.core.clock import MICROSECOND, from_micros, to_micros
 from techtrack.core.errors import Invalid
@@ -118,7 +118,7 @@ class Preview:
         columns = {name: getattr(self.asked.rule, name) for name in JUDGED}
         spec = parse_rule(columns)
         codes = codes_of(spec)
-        for asset, name, circumstances in _assets(self.asked.assets):
+        for asset, name, circumstances in _assets(self.asked.assets, spec):
             series, damaged = _series(asset, codes, self.asked.span)
             bench = _Bench(self.asked, columns, asset, circumstances, Past(series, self.asked.span[1]))
             self.found.append(bench.found(name, damaged))
@@ -354,11 +354,10 @@ def _try(cell: Cell, bench: _Bench) -> None:
         cell.note = error.detail
 
 
-def _assets(ids: Sequence[int]) -> Iterator[tuple[int, str, Circumstances]]:
-    interval = Coalesce("expected_interval", "type__expected_interval")
-    rows = Asset.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "name", "attributes", interval)
-    for pk, name, attributes, every in rows:
-        yield pk, name, Circumstances(attributes, every // MICROSECOND if every else None)
+def _assets(ids: Sequence[int], spec: Spec) -> Iterator[tuple[int, str, Circumstances]]:
+    known = circumstances_of(ids, pollutants=spec.pollutants)
+    for pk, name in Asset.objects.filter(pk__in=list(known)).order_by("pk").values_list("pk", "name"):
+        yield pk, name, known[pk]
 
 
 def _series(asset: int, codes: Sequence[str], span: Span) -> tuple[dict[str, Series], int]:

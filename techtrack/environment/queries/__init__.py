@@ -8,6 +8,7 @@ from techtrack.environment.queries.air import (
     declared_for,
     last_full_hour,
     raw_and_corrected,
+    references_of,
 )
 from techtrack.environment.queries.index import Judged, index_history, index_now, worst
 from techtrack.environment.queries.neighbours import Unlike, unlike_around
@@ -38,6 +39,7 @@ __all__ = [
     "offset_of",
     "plans_of",
     "raw_and_corrected",
+    "references_of",
     "unlike_around",
     "worst",
     "year_at",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from techtrack.airquality.correction import corrections
 from techtrack.airquality.hours import Floats, Hours, Ints
-from techtrack.airquality.units import MASS, SPELLINGS
+from techtrack.airquality.units import MASS, SPELLINGS, Reference
 from techtrack.core.clock import MICROSECOND, from_micros, to_micros
 from techtrack.environment.domain.pollutants import GASES, complete
 from techtrack.environment.domain.settings import Declared
@@ -125,6 +125,14 @@ def declared_for(ids: Iterable[int]) -> dict[int, Declared]:
     rows = AirSettings.objects.filter(sensor__in=list(ids)).order_by()
     columns = rows.values_list("sensor_id", "reference_temperature", "reference_pressure", "corrections")
     return {sensor: declared_of(temperature, pressure, chosen) for sensor, temperature, pressure, chosen in columns}
+
+
+def references_of(assets: Collection[int] | None = None) -> list[tuple[int, Reference]]:
+    """Return the state of the air that masses of gas of sensors (None: of all) are meant at, where it is declared."""
+    rows = AirSettings.objects.all() if assets is None else AirSettings.objects.filter(sensor__in=assets)
+    columns = rows.order_by().values_list("sensor_id", "reference_temperature", "reference_pressure")
+    found = ((sensor, declared_of(temperature, pressure, {})) for sensor, temperature, pressure in columns)
+    return [(sensor, declared.reference) for sensor, declared in found if declared.reference is not None]
 
 
 def measured_by(ids: Sequence[int], codes: Sequence[str]) -> Measured:

@@ -213,7 +213,7 @@ class Reading:
         return self._leaf(Leaf(series, low, high, deadband=self._deadband))
 
     def _air_quality(self, one: Any) -> list[frozenset[int]]:
-        series = self._window(one, one.average, "avg", one.completeness)
+        series = self._window(one, one.average or "PT1H", "avg", one.completeness)
         return self._leaf(Leaf(series, high=self._number(one.limit), deadband=self._deadband))
 
     def _all_of(self, one: Any) -> list[frozenset[int]]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 
+import numpy as np
+
+from techtrack.airquality.hours import MISSING
 from techtrack.alerts.domain.features.base import Feature, Raw
 from techtrack.alerts.domain.features.changes import Gap, Rate, Stuck
+from techtrack.alerts.domain.features.running import Running
 from techtrack.alerts.domain.features.statistics import Deviation, Signals
 from techtrack.alerts.domain.features.windows import Forecast, Window
 
@@ -239,6 +244,26 @@ def broken(rule: int, far: list[float], steps: list[int]) -> bool:
     }[rule]()
 
 
+class SlowRunning(Slow):
+    """What a period makes of the latest windows, those that never came included; the rest is the standard's."""
+
+    def __init__(self, feature: Running) -> None:
+        self._feature = feature
+        self._known: dict[int, int] = {}
+
+    def take(self, at: int, value: float) -> Told:
+        feature, number = self._feature, at // self._feature.of.width
+        amount = value * feature.multiplier
+        if abs(amount) <= 1e9:
+            self._known[number] = round(amount * 1e6)
+        latest = [self._known.get(one, MISSING) for one in range(number - feature.period.hours + 1, number + 1)]
+        mean = int(feature.period.fast(np.array(latest))[-1])
+        if mean == MISSING:
+            return []
+        rounded = feature.rounding.exact(Decimal(max(mean, 0)) / 1_000_000)
+        return [(at, float(rounded) / feature.multiplier)]
+
+
 class SlowChain(Slow):
     """A feature of a feature."""
 
@@ -275,16 +300,24 @@ def _link(feature: Feature) -> Slow:
             made = SlowWindows(feature.width, statistic(feature.statistic, feature.least))
         case Forecast():
             made = SlowWindows(feature.width, forecast(feature.width, feature.horizon))
+        case Running():
+            made = SlowRunning(feature)
         case Rate():
             made = SlowRate(feature.over, feature.per)
         case Stuck():
             made = SlowStuck(feature.tolerance)
         case Gap():
             made = SlowGap(feature.seconds, feature.times)
+        case _:
+            made = _learning(feature)
+    return made
+
+
+def _learning(feature: Feature) -> Slow:
+    match feature:
         case Deviation():
-            made = SlowDeviation(feature.learn, feature.mean, feature.stddev)
+            return SlowDeviation(feature.learn, feature.mean, feature.stddev)
         case Signals():
-            made = SlowSignals(feature.rules, feature.learn, feature.mean, feature.stddev)
+            return SlowSignals(feature.rules, feature.learn, feature.mean, feature.stddev)
         case _:
             raise AssertionError(feature)
-    return made

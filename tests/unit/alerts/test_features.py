@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from techtrack.airquality.periods import DustNowCast, Mean
+from techtrack.airquality.tables import AS_IT_IS, How, Rounding
 from techtrack.alerts.domain.features.base import FOREVER, Raw, Samples, chain
 from techtrack.alerts.domain.features.changes import Gap, Rate, Stuck
+from techtrack.alerts.domain.features.running import Highest, Running, Surrogate
 from techtrack.alerts.domain.features.statistics import Deviation, Signals
 from techtrack.alerts.domain.features.windows import STATISTICS, Forecast, Window, Windows
 from tests.unit.alerts.slow import slow
@@ -19,6 +23,7 @@ SECOND = 1_000_000
 T = Raw("t")
 ROWS = 3
 BEGIN = 1_795_000_000 * SECOND
+TENTH, ONE = Rounding(How.TRUNCATE, Decimal("0.1")), Rounding(How.HALF_UP, Decimal(1))
 
 FEATURES = [
     *(Window(T, 10 * SECOND, statistic) for statistic in STATISTICS),
@@ -39,6 +44,11 @@ FEATURES = [
     Stuck(Window(T, 5 * SECOND, "avg"), 1.0),
     Signals(Window(T, 5 * SECOND, "last"), (1, 2, 3, 4), 3),
     Deviation(Window(T, 2 * SECOND, "avg"), 40 * SECOND),
+    Running(Window(T, 2 * SECOND, "avg"), Mean(1, 1), ONE),
+    Running(Window(T, 2 * SECOND, "avg"), Mean(8, 6), AS_IT_IS, 1.9957),
+    Running(Window(T, 2 * SECOND, "avg"), DustNowCast(), TENTH),
+    Running(Window(T, 2 * SECOND, "avg"), Surrogate(), TENTH, 0.001),
+    Running(Window(T, 2 * SECOND, "avg"), Highest(4), ONE, 1000.0),
 ]
 
 
@@ -197,6 +207,41 @@ class TestForecast:
     def test_needs_three_points(self):
         feature = Forecast(T, 10 * SECOND, 60 * SECOND)
         assert said(feature.feed(feature.blank(1), samples((1, 11), (2, 12), (10, 0)))) == []
+
+
+class TestRunning:
+    def feature(self, period, rounding=AS_IT_IS, multiplier=1.0):
+        return Running(Window(T, 10 * SECOND, "avg"), period, rounding, multiplier)
+
+    def test_is_the_mean_of_the_latest_windows_where_enough_are_known(self):
+        told = samples((10, 1.0), (20, 3.0), (40, 5.0), (50, 7.0), (90, 9.0))
+        feature = self.feature(Mean(3, 2))
+        assert said(feature.feed(feature.blank(1), told)) == [(20, 2.0), (40, 4.0), (50, 6.0)]
+
+    def test_remembers_windows_and_not_those_that_are_too_old(self):
+        feature = self.feature(Mean(3, 2))
+        memory = feature.blank(1)
+        assert said(feature.feed(memory, samples((10, 1.0)))) == []
+        assert said(feature.feed(memory, samples((20, 3.0)))) == [(20, 2.0)]
+        assert said(feature.feed(memory, samples((50, 5.0)))) == []
+        assert said(feature.feed(memory, samples((60, 7.0)))) == [(60, 6.0)]
+
+    def test_is_rounded_in_the_unit_of_the_standard_and_told_in_that_of_the_readings(self):
+        feature = self.feature(Mean(1, 1), TENTH, 1000.0)
+        found = feature.feed(feature.blank(1), samples((10, 0.05549), (20, -3.0)))
+        assert said(found) == [(10, 0.0554), (20, 0.0)]
+
+    def test_takes_what_no_air_could_hold_for_no_window(self):
+        feature = self.feature(Mean(2, 1))
+        assert said(feature.feed(feature.blank(1), samples((10, 4.0), (20, 1e300)))) == [(10, 4.0), (20, 4.0)]
+
+    def test_keeps_series_apart(self):
+        feature = self.feature(Mean(3, 1))
+        one, other = samples((10, 1.0), (20, 3.0)), samples((10, 7.0), (30, 9.0), row=1)
+        found = feature.feed(
+            feature.blank(2), Samples(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
+        )
+        assert said(found) == [(10, 1.0), (20, 2.0), (10, 7.0), (30, 8.0)]
 
 
 class TestRate:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+from techtrack.airquality.units import Amount
 from techtrack.alerts.domain.condition import Circumstances, worst_first
 from techtrack.alerts.domain.features.windows import STATISTICS
 from techtrack.alerts.domain.lifecycle import Change, Look, State, Transition, due, step
@@ -36,11 +37,12 @@ def watch_of(
     *conditions: Mapping[str, Any],
     attributes: Mapping[str, Any] | None = None,
     interval: int | None = None,
+    air: Mapping[str, Amount] | None = None,
     **rule: Any,
 ) -> Watch:
     """What a rule with these conditions on the parameter ``t`` watches of an asset."""
     definition = {"parameter": "t", "conditions": [*conditions, *rule.pop("conditions", ())], **rule}
-    return parse_rule(definition).watch(Circumstances(attributes or {}, interval))
+    return parse_rule(definition).watch(Circumstances(attributes or {}, interval, air))
 
 
 def looks(*samples: tuple[int, float]) -> list[Look]:
