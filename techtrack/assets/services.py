@@ -286,7 +286,8 @@ def _register(listed: Iterable[dict[str, Any]], now: datetime) -> None:
         for entry in sorted(listed, key=lambda entry: entry["code"])
     ]
     Parameter.objects.bulk_create(rows, ignore_conflicts=True)
-    events.publish(ParametersRegistered())
+    if rows:
+        events.publish(ParametersRegistered())
 
 
 @transaction.atomic

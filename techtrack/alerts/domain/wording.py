@@ -167,7 +167,8 @@ def _subject(facts: Facts) -> str:
     name = facts.parameter or "the asset"
     if facts.kind == "air_quality":
         if standard := facts.condition.get("standard"):
-            return f"the {standards.get(standard).title if standard in standards.names() else standard} of {name}"
+            known = standard in standards.names()
+            return f"the {standards.get(standard).title if known else f'index {standard}'} of {name}"
         period = _plain_text(facts.condition.get("average") or "PT1H")
         return f"the average of {name} over {period}"
     aggregate = facts.definition.get("aggregate")

@@ -105,6 +105,38 @@ class TestSentence:
         air = {"kind": "air_quality", "condition": {"limit": 50, "average": "PT24H"}}
         assert told(**air).startswith("the average of temperature over 1 d has been above 90 °C since")
 
+    @pytest.mark.parametrize(
+        ("parameter", "condition", "words"),
+        [
+            pytest.param(
+                "pm2_5",
+                {"standard": "us_epa", "limit": 150},
+                "the Air Quality Index (US EPA) of pm2_5 has been above 150 (NowCast of 12 h above 55.4 µg/m³) since",
+                id="a NowCast",
+            ),
+            pytest.param(
+                "o3",
+                {"standard": "us_epa", "limit": 150, "method": "average"},
+                "has been above 150 (mean of 8 h above 0.085 ppm or mean of 1 h above 0.164 ppm) since",
+                id="two averages",
+            ),
+            pytest.param(
+                "pm10",
+                {"standard": "eu_eaqi", "limit": {"attribute": "worst"}},
+                "the European Air Quality Index of pm10 has been above its worst since",
+                id="a limit of the asset",
+            ),
+            pytest.param(
+                "pm10",
+                {"standard": "mars", "limit": 3},
+                "the index mars of pm10 has been above 3 since",
+                id="a standard that was taken away",
+            ),
+        ],
+    )
+    def test_of_an_index(self, parameter, condition, words):
+        assert words in told(kind="air_quality", parameter=parameter, condition=condition)
+
     def test_of_an_average_the_highest_reading_is_no_peak(self):
         worst = Extreme(97.2, AT, highest=True)
         assert "; the highest reading was 97.2 °C at" in told(definition={"aggregate": {"window": "PT5M"}}, worst=worst)
