@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from django.db.models import Q, TextField
@@ -32,12 +33,8 @@ MOST_NAMED = 500
 # Conditions that are the same whatever the interval at which an asset sends.
 NO_INTERVAL = {"above", "below", "inside", "outside", "rate_of_change", "flatline", "deviation", "forecast"}
 NO_INTERVAL |= {"control_chart", "all_of", "any_of"}
-# Where it is declared in which unit something is measured, or at which state of the air: columns of tables.
-DECLARED = {
-    "parameter": frozenset({"unit"}),
-    "asset-type": frozenset({"parameters"}),
-    "air-settings": frozenset({"sensor", "reference_temperature", "reference_pressure"}),
-}
+# Where it is declared in which unit something is measured, or at which state of the air, beside types: columns.
+DECLARED = {"parameter": ("unit",), "air-settings": ("sensor", "reference_temperature", "reference_pressure")}
 # Nothing is known of it yet, units included.
 NEWCOMER = Circumstances(air={})
 # By what distinguishes them: circumstances, and the rows of assets that are in them.
@@ -205,8 +202,16 @@ def follow_type(_: AssetTypeChanged) -> None:
 
 def follow_declared(fact: Changed) -> None:
     """Turn the page if a unit was declared otherwise that a rule may look up an index with; as above."""
-    if DECLARED.get(fact.object_type, frozenset()) & (fact.before.keys() | fact.after.keys()):
+    before, after = (_declared(fact.object_type, columns) for columns in (fact.before, fact.after))
+    if before != after:
         follow_units()
+
+
+def _declared(kind: str, columns: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return what a row says of units; what readings bring to a type has none: who sends it waits for nobody here."""
+    told = [(name, columns.get(name)) for name in DECLARED.get(kind, ())]
+    listed = columns.get("parameters", ()) if kind == "asset-type" else ()
+    return told + [(str(one.get("code")), one["unit"]) for one in listed if one.get("unit")]
 
 
 def follow_units(*_: object) -> None:

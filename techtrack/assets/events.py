@@ -32,7 +32,7 @@ class AssetTypeChanged:
 
 @dataclass(frozen=True, slots=True)
 class ParametersRegistered:
-    """Codes were registered that nobody had declared, with the units that are obvious, in this transaction."""
+    """Parameters may have been registered, with the units that were declared or are obvious, in this transaction."""
 
 
 @dataclass(frozen=True, slots=True)

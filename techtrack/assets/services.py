@@ -187,9 +187,11 @@ def create_asset_type(*, by: Access, now: datetime, data: dict[str, Any], pack: 
 
     """
     _require_for_all(by)
-    begin = {} if pack is None else queries.pack(pack).columns()
-    created = AssetType.objects.create(created_at=now, updated_at=now, **(begin | data))
-    _register(created.parameters, now)
+    columns = ({} if pack is None else queries.pack(pack).columns()) | data
+    # First, as readings do that bring codes: who follows what is declared is waited for last.
+    _register(columns.get("parameters", ()), now)
+    created = AssetType.objects.create(created_at=now, updated_at=now, **columns)
+    events.publish(ParametersRegistered())
     events.publish(AssetTypeMade(type_id=created.pk, pack=pack, by=by, at=now))
     return created
 
@@ -201,8 +203,11 @@ def update_asset_type(
     """Write ``changes`` if the type still has version ``expected``."""
     _require_for_all(by)
     before = asset_type.expected_interval
+    # First, as above.
+    _register(changes.get("parameters", asset_type.parameters), now)
     asset_type.change(expected=expected, now=now, **changes)
-    _register(asset_type.parameters, now)
+    if "parameters" in changes:
+        events.publish(ParametersRegistered())
     if asset_type.expected_interval != before:
         events.publish(AssetTypeChanged(asset_type.pk))
     return asset_type
@@ -286,14 +291,13 @@ def _register(listed: Iterable[dict[str, Any]], now: datetime) -> None:
         for entry in sorted(listed, key=lambda entry: entry["code"])
     ]
     Parameter.objects.bulk_create(rows, ignore_conflicts=True)
-    if rows:
-        events.publish(ParametersRegistered())
 
 
 @transaction.atomic
 def register_units(*, units: Mapping[str, str], now: datetime) -> None:
     """Register parameters by code, each with its unit; one that is registered keeps what it has."""
     _register([{"code": code, "unit": unit} for code, unit in units.items()], now)
+    events.publish(ParametersRegistered())
 
 
 # -- What readings and alerts tell of an asset ----------------------------------------------------------------
@@ -328,6 +332,8 @@ def _learn(new: dict[int, set[str]], loose: set[str], now: datetime) -> None:
         if missing:
             added = [{"code": code, "unit": "", "minimum": None, "maximum": None, "label": ""} for code in missing]
             asset_type.change(expected=None, now=now, parameters=[*asset_type.parameters, *added])
+    # Behind all types: who changes one waits for its followers while it holds the type.
+    events.publish(ParametersRegistered())
 
 
 def mark_seen(*, newest: Mapping[int, int], ahead: Mapping[int, int] = MappingProxyType({})) -> None:
