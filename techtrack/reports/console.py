@@ -17,7 +17,7 @@ from techtrack.core import clock
 from techtrack.core.errors import Invalid
 from techtrack.reports.domain.periods import read_period
 from techtrack.reports.files.sheets import as_workbook, sheets_of
-from techtrack.reports.queries import Asked, drawn
+from techtrack.reports.queries import Asked, drawn, with_names
 
 OK, MISTAKE = 0, 2
 
@@ -35,7 +35,7 @@ def air_report(*, site: str, period: str, limits: str, standard: str, xlsx: Path
     for line in _told(content):
         console.print(line)
     if xlsx is not None:
-        xlsx.write_bytes(as_workbook(sheets_of(content, {"title": content["title"], "state": "preliminary"})))
+        xlsx.write_bytes(as_workbook(sheets_of(with_names(content), {"title": content["title"], "state": "preliminary"})))
         console.print(f"Written: {escape(str(xlsx))}")
     return OK
 

@@ -29,7 +29,7 @@ from techtrack.reports.api import forms
 from techtrack.reports.domain.canonical import checksum
 from techtrack.reports.domain.periods import read_period
 from techtrack.reports.models import AirReport, State
-from techtrack.reports.queries import Asked
+from techtrack.reports.queries import Asked, people_of, with_names
 
 USUAL_LIMITS, USUAL_STANDARD = "eu_2024", "us_epa"
 
@@ -70,15 +70,20 @@ class WholeAirReportSerializer(AirReportSerializer):
     """A report with what it says."""
 
     intact = serializers.SerializerMethodField(help_text="whether the content still has the checksum")
+    people = serializers.SerializerMethodField(help_text="user names by the numbers in `content`, of who is still there")
     content = ObjectField(read_only=True)
 
     class Meta(AirReportSerializer.Meta):
-        fields = [*AirReportSerializer.Meta.fields, "intact", "content"]
-        read_only_fields = [*AirReportSerializer.Meta.read_only_fields, "intact", "content"]
+        fields = [*AirReportSerializer.Meta.fields, "intact", "people", "content"]
+        read_only_fields = [*AirReportSerializer.Meta.read_only_fields, "intact", "people", "content"]
 
     def get_intact(self, report: AirReport) -> bool:
         """Compare what is stored with its checksum."""
         return checksum(report.content) == report.checksum
+
+    def get_people(self, report: AirReport) -> dict[str, str]:
+        """Name those whom the content cites."""
+        return {str(number): name for number, name in people_of(report.content).items()}
 
 
 class SignatureSerializer(serializers.Serializer[Any]):
@@ -146,7 +151,7 @@ class AirReportViewSet(ResourceViewSet):
         if form == forms.JSON:
             return super().retrieve(request, *args, **kwargs)
         report: AirReport = self.get_object()
-        return forms.written(request, form, content=report.content, about=_about(report))
+        return forms.written(request, form, content=with_names(report.content), about=_about(report))
 
     @extend_schema(operation_id="air_reports_sign", request=SignatureSerializer, responses=WholeAirReportSerializer)
     @action(detail=True, methods=["post"])

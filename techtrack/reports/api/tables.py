@@ -22,7 +22,7 @@ from techtrack.core.errors import Invalid, NotFound
 from techtrack.reports.api import forms
 from techtrack.reports.api.air import USUAL_LIMITS, USUAL_STANDARD
 from techtrack.reports.domain.periods import read_period
-from techtrack.reports.queries import Asked, drawn
+from techtrack.reports.queries import Asked, drawn, with_names
 
 SITE = OpenApiParameter("site", OpenApiTypes.INT64, required=True)
 PERIOD = OpenApiParameter("period", OpenApiTypes.STR, required=True, description="`2026`, or `2026-11`")
@@ -59,7 +59,7 @@ class TableView(APIView):
         content = drawn(asked, now=clock.now(), among=Asset.objects.visible_to(access))
         about = {"title": content["title"], "state": "preliminary"}
         if form == forms.HTML:
-            return forms.written(request, form, content=content, about=about)
+            return forms.written(request, form, content=with_names(content), about=about)
         name = f"{self.sheet.replace(' ', '-')}-{asked.period}"
         if form != forms.JSON:
             return forms.table(form, name=name, sheet=self.sheet, content=content, about=about)

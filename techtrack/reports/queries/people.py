@@ -10,5 +10,5 @@ from techtrack.reports.models import AirReport
 
 
 def personal_data(asked: PersonalDataAsked) -> Iterator[Section]:
-    """Answer with the reports that the person drew up or signed; what they say is of places, not of people."""
+    """Answer with the reports that the person drew up or signed; what they say cites people by number."""
     yield naming(AirReport, asked.user_id, "drawn_up_by", "signed_by", hidden={"content"})

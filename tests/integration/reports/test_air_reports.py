@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Role, Scope
 from techtrack.accounts.queries import access_of
 from techtrack.core.clock import to_micros
@@ -61,6 +62,12 @@ def draw(api, erika):
     return post
 
 
+def texts_of(workbook):
+    """The texts of a workbook."""
+    with zipfile.ZipFile(io.BytesIO(workbook)) as book:
+        return re.findall(r"<t[^>]*>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode())
+
+
 def sign(client, report, **other):
     return client.post(f"{URL}{report['id']}/sign/", {"checksum": report["checksum"]} | other, format="json")
 
@@ -81,7 +88,8 @@ class TestAReport:
         day = next(one for one in sensor["exceedances"] if one["limit"] == "pm10_day")
         assert (day["in_period"], day["used"], day["allowed"], day["left"]) == (2, 2, 18, 16)
         assert sensor["quality"]["tests"] == [{"parameter": "pm10", "flag": "sentinel", "stretches": 1, "hours": 0.0}]
-        assert [(one["reason"], one["by"]) for one in sensor["quality"]["said"]] == [("calibration", "erika")]
+        assert [(one["reason"], one["by"]) for one in sensor["quality"]["said"]] == [("calibration", erika.pk)]
+        assert told["people"] == {str(erika.pk): "erika"}
         assert sum(one["hours"] for one in sensor["index"]["classes"]) == sensor["index"]["hours"]
 
     def test_counts_of_a_month_what_is_of_that_month(self, draw, site, station):
@@ -190,6 +198,36 @@ class TestSigning:
         assert "content" not in found[1]["after"]
 
 
+class TestPeople:
+    @pytest.fixture
+    def otto(self, site):
+        """Engineer at the harbour who took something out, and then leaves."""
+        return factories.make_user("otto-p", role=Role.ENGINEER, site=site)
+
+    @pytest.mark.parametrize("signed", [False, True])
+    def test_who_said_something_is_named_until_the_account_is_erased(
+        self, draw, api, adam, erika, otto, site, station, signed
+    ):
+        said = Saying("pm10", (to_micros(MARCH - HOUR), to_micros(MARCH)), Quality.BAD, "calibration")
+        mark_quality(asset=station, said=said, by=access_of(otto), now=NOW)
+        report, client = draw(site).json(), api(erika)
+        if signed:
+            assert sign(client, report).status_code == 200
+        assert "otto-p" in client.get(f"{URL}{report['id']}/?format=html").content.decode()
+        accounts.delete_user(user=otto, by=access_of(adam), expected=None, now=NOW)
+        now = client.get(f"{URL}{report['id']}/").json()
+        assert (now["intact"], now["checksum"], now["people"]) == (True, report["checksum"], {})
+        page = client.get(f"{URL}{report['id']}/?format=html").content.decode()
+        assert "somebody who left" in page
+        assert "otto-p" not in page + str(list(AirReport.objects.values_list()))
+
+    def test_who_said_something_is_named_in_the_workbook(self, draw, api, erika, otto, site, station):
+        said = Saying("pm10", (to_micros(MARCH - HOUR), to_micros(MARCH)), Quality.BAD, "calibration")
+        mark_quality(asset=station, said=said, by=access_of(otto), now=NOW)
+        found = api(erika).get(f"{URL}{draw(site).json()['id']}/?format=xlsx")
+        assert "otto-p" in texts_of(found.content)
+
+
 class TestForms:
     def test_are_a_page_that_prints(self, draw, api, victor, site, station):
         report = draw(site).json()
@@ -220,8 +258,8 @@ class TestForms:
         assert f"air-quality-{report['period']}.xlsx" in found["Content-Disposition"]
         with zipfile.ZipFile(io.BytesIO(found.content)) as book:
             sheets = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
-            texts = re.findall(r"<t[^>]*>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode())
         assert sheets == ["report", "data capture", "exceedances", "index", "tests", "said", "missing"]
+        texts = texts_of(found.content)
         # No spreadsheet takes it for a formula.
         assert {"sensor_name", "'=Harbour 1", report["checksum"]} <= set(texts)
         assert "=Harbour 1" not in texts
