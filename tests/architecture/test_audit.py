@@ -43,6 +43,7 @@ SILENT_WRITES = {
     "techtrack/tasks/services/following.py forget_asset Task.update",
     "techtrack/tasks/services/following.py forget_person Task.update",
     "techtrack/tasks/services/categories.py delete_category Task.update",
+    "techtrack/reports/services/air.py forget_person AirReport.update",
 }
 # Updates whose rows come from elsewhere: looked at by a person, they are of deliveries, of locks, and of when something
 # is looked at again.
