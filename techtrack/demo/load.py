@@ -19,10 +19,11 @@ from techtrack.alerts.models import Rule
 from techtrack.assets import services as assets
 from techtrack.assets.models import Asset, AssetType, Kind, Parameter
 from techtrack.core.clock import iso_duration, to_micros
-from techtrack.demo import folder, plant, recordings, story, upkeep
+from techtrack.demo import air, folder, plant, recordings, story, upkeep
 from techtrack.demo.clock import SPAN, Loop, ReplayClock, State, read_state, write_state
+from techtrack.demo.feed import Feed
 from techtrack.demo.maintenance import record
-from techtrack.demo.plant import Feed, Thing
+from techtrack.demo.plant import Thing
 from techtrack.demo.recordings import Recording
 from techtrack.integrations.services import ImportPlan, Layout, import_file
 from techtrack.notifications import services as notifications
@@ -91,6 +92,7 @@ def load_plant(now: datetime, *, say: Say = _to_nobody) -> DemoPlant:
     say("Rules, plans and keys", len(things), len(things))
     _rules(now)
     upkeep.plan(start=state.start, by=US, now=now)
+    air.declare(by=US, now=now)
     _telling(now)
     return DemoPlant(state, playing, passwords, _keys(now))
 
@@ -155,7 +157,7 @@ def _asset(thing: Thing, site: Site, state: State, now: datetime) -> Iterable[Pl
     if thing.feed is None:
         return []
     feed = thing.feed()
-    loop = feed.loop()
+    loop = feed.loop(state.start)
     _load_past(asset, feed, loop, state, now)
     return [Playing(thing.key, feed.recording, loop)]
 

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from techtrack.core.clock import to_micros
 from techtrack.demo import recordings, story
-from techtrack.demo.clock import Loop
+from techtrack.demo.feed import Feed
 from techtrack.demo.recordings import Recording
 
 SECOND = 1_000_000
 MINUTES = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """How an asset's recording lies over plant time: ``anchor`` (recorded) is at the story's start plus ``shift``.
-
-    ``history`` is how much of it lies before the start, None for all there is.
-    """
-
-    recording: Recording
-    anchor: datetime
-    pace: float = 1.0
-    shift: timedelta = timedelta(0)
-    history: timedelta | None = None
-
-    def loop(self) -> Loop:
-        """Lay it over plant time."""
-        shift = self.shift // timedelta(microseconds=1)
-        return Loop.of(self.recording.times, anchor=to_micros(self.anchor), pace=self.pace, shift=shift)
-
-    def begins(self, loop: Loop) -> int:
-        """Return how far, in µs before the start, its history reaches (a negative number)."""
-        return int(loop.times[0]) if self.history is None else -(self.history // timedelta(microseconds=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +47,7 @@ SITES = {
     "Machine hall": "UTC",
     "Quality control": "UTC",
     "Aotizhongxin air station": "Asia/Shanghai",
+    "City air": "Asia/Shanghai",
     "Office": "Europe/Brussels",
     "Low-cost sensor test": "America/New_York",
     "Your own": "UTC",
@@ -196,7 +173,8 @@ def things() -> list[Thing]:
 
     about = recordings.machines()
     hall = [_machine(number, about[number], lambda number=number: machine(number)) for number in range(1, 11)]  # type: ignore[misc]
-    return [*(_bearing(number) for number in range(1, 5)), LARGE_MACHINE, *hall, INSPECTION, OFFICE, LOW_COST, *OTHERS]
+    rest = (INSPECTION, OFFICE, LOW_COST, BESIDE_IT, CITY, STATION, TRY_ME)
+    return [*(_bearing(number) for number in range(1, 5)), LARGE_MACHINE, *hall, *rest]
 
 
 LARGE_MACHINE = Thing(
@@ -247,6 +225,32 @@ LOW_COST = Thing(
     # Half a minute beside the office, so that one of the two moves every thirty seconds.
     lambda: Feed(recordings.low_cost_unit(), story.LOW_COST_AT, shift=timedelta(seconds=30)),
 )
+BESIDE_IT = Thing(
+    "burdens-creek",
+    "sensor",
+    "Low-cost sensor test",
+    {
+        "name": "Burdens Creek, reference",
+        "type": "air-quality-station",
+        "attributes": {"replayed": "replayed, measured 2019", "source": "US EPA, sensortoolkit"},
+        "description": "The reference monitor that Toco Toucan stood beside: fine dust by the hour.",
+        "tags": ["air"],
+    },
+    lambda: Feed(recordings.reference_unit(), story.LOW_COST_AT, shift=timedelta(seconds=30)),
+)
+CITY = Thing(
+    "city-air",
+    "sensor",
+    "City air",
+    {
+        "name": "City air",
+        "type": "air-quality-station",
+        "attributes": {"replayed": "replayed, measured 2016", "source": "UCI 501, Beijing Multi-Site Air-Quality"},
+        "description": "The air of Aotizhongxin, Beijing, on this day, at this hour, in 2016.",
+        "tags": ["air"],
+    },
+    lambda: Feed(recordings.station_year(), story.CITY_AT, in_season=True),
+)
 STATION = Thing(
     "aotizhongxin",
     "sensor",
@@ -270,7 +274,6 @@ TRY_ME = Thing(
         "description": "Nothing is replayed here: it is yours to write to. Above 60 °C it raises an alert at once.",
     },
 )
-OTHERS = (STATION, TRY_ME)
 
 RULES = (
     Watch(
@@ -374,6 +377,8 @@ RULES = (
         "air-quality-station",
         "pm2_5",
         [{"kind": "above", "limit": 75.0, "severity": "medium"}],
+        # The city's air is judged by its index; its winter would be the first alarm before the bearing's.
+        things=("aotizhongxin",),
         deadband=10.0,
         on_delay=60 * MINUTES,
     ),

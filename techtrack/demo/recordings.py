@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from techtrack.core.clock import to_micros
 from techtrack.integrations.codecs.csv_table import Layout, Row, read_table
 from techtrack.telemetry.domain.reading import Floats, Ints
 
 DATA = Path(str(files("techtrack.demo"))) / "data"
 SECOND = 1_000_000
+EVERY = re.compile("")
 BEARINGS = ("rms", "kurtosis", "peak", "meanabs")
 INSPECTED = {
     "feature_1": "nab_art_daily_jumpsup",
@@ -59,6 +63,25 @@ def low_cost_unit() -> Recording:
     return _whole("toco_toucan", Layout(timezone="Etc/GMT+5", time_format="%m/%d/%Y %H:%M"))
 
 
+def station_year() -> Recording:
+    """Return the air station's pollutants of 2016, its last whole year."""
+    columns = ("PM2.5", "PM10", "SO2", "NO2", "CO", "O3")
+    layout = Layout(columns=dict.fromkeys(columns, ""), timezone="Asia/Shanghai")
+    # The other three quarters of the file are not looked at: the demo's start waits for this.
+    return _whole("prsa_aotizhongxin", layout, of=re.compile(r'"No"|\d+,2016,'))
+
+
+def reference_unit() -> Recording:
+    """Return the PM2.5 of the reference that the low-cost unit stood beside; what it doubted itself is left out."""
+    found = {
+        datetime.strptime(f"{row['Date (UTC)']} {row['Time (UTC)']} +0000", "%m/%d/%Y %H:%M %z"): float(row["Value"])
+        for row in _dicts("airnowtech_reference")
+        if row["Param"].startswith("PM2.5") and row["QC Code"] == "0"
+    }
+    times = np.array([to_micros(at) for at in sorted(found)], np.int64)
+    return Recording(times, {"pm2_5": np.array([found[at] for at in sorted(found)], np.float64)})
+
+
 def inspection() -> Recording:
     """Return the three artificial series side by side."""
     parts = [_whole(file, Layout(columns={"value": code})) for code, file in INSPECTED.items()]
@@ -78,13 +101,14 @@ def machines() -> dict[int, dict[str, str]]:
     return {int(row["machineID"]): row for row in _dicts("azure_machines")}
 
 
-def _whole(file: str, layout: Layout) -> Recording:
-    return _by_asset(file, layout)[0]
+def _whole(file: str, layout: Layout, of: re.Pattern[str] = EVERY) -> Recording:
+    return _by_asset(file, layout, of)[0]
 
 
-def _by_asset(file: str, layout: Layout) -> dict[int, Recording]:
+def _by_asset(file: str, layout: Layout, of: re.Pattern[str] = EVERY) -> dict[int, Recording]:
+    """Read a file by asset, those of its lines that begin as ``of`` says."""
     with gzip.open(DATA / f"{file}.csv.gz", "rt", encoding="utf-8-sig", newline="") as lines:
-        table = read_table(lines, layout)
+        table = read_table(filter(of.match, lines), layout)
         rows = [row for row in table.rows() if isinstance(row, Row)]
     assets = np.array([int(row.asset or 0) for row in rows])
     times = np.array([row.time for row in rows], np.int64)

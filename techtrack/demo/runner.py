@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from techtrack.core import clock
-from techtrack.demo import faults, folder, story
+from techtrack.demo import air, faults, folder, story
+from techtrack.demo.clock import State
 from techtrack.demo.inbox import Catcher
-from techtrack.demo.load import GATEWAY, LOAD, TRY_ME, DemoPlant, load_plant
+from techtrack.demo.load import GATEWAY, LOAD, TRY_ME, US, DemoPlant, load_plant
 from techtrack.demo.replay import Door, Feeder
 from techtrack.demo.server import NotReady, Server, free_port, reachable, why_not
 from techtrack.demo.watching import Folding, Inflow
@@ -46,6 +47,8 @@ def run_demo(*, host: str, port: int) -> int:
             _tell(console, plant, f"http://{reachable(host)}:{port}")
             _tell_of_the_lab(console, feeder.state.start)
             feeder.start()
+            _tell_of_the_air(console, feeder.state, f"http://{reachable(host)}:{port}")
+            console.print("\nCtrl-C stops the demo.\n")
             _watch(console, server, feeder)
     except KeyboardInterrupt:
         console.print("Stopped; starting again goes on from here.")
@@ -142,7 +145,16 @@ def _tell_of_the_lab(console: Console, start: datetime) -> None:
         "--sweep limit=4,5,6 --sweep on_delay=PT0S,PT2H",
         highlight=False,
     )
-    console.print("\nCtrl-C stops the demo.\n")
+
+
+def _tell_of_the_air(console: Console, state: State, url: str) -> None:
+    """Draw up this year's report on the city's air, once, while the plant runs; print where to look at the air."""
+    now = clock.now()
+    drawn = air.report(by=US, now=now)
+    console.print()
+    for line in air.told(drawn=drawn, start=state.start, at=state.clock.at(now), url=url):
+        console.out(line, highlight=False)
+    connections.close_all()
 
 
 def _watch(console: Console, server: Server, feeder: Feeder) -> None:

@@ -49,6 +49,8 @@ INSPECTION_AT = datetime(2014, 4, 1, 0, 0, tzinfo=UTC)
 OFFICE_AT = datetime(2015, 2, 9, 5, 0, tzinfo=UTC)
 # 22:57 on the unit's own clock, UTC-05:00.
 LOW_COST_AT = datetime(2019, 8, 16, 3, 57, tzinfo=UTC)
+# On the day and at the time of the year of the demo's start.
+CITY_AT = datetime(2016, 1, 1, tzinfo=UTC)
 
 # At 21:52:39 bearing 1 passes its limit; the rule's delay of 15 min ends at 22:07:39.
 FIRST_ALARM = datetime(2004, 2, 18, 22, 7, 39, tzinfo=UTC) - BEARINGS_AT
@@ -73,6 +75,12 @@ SIGHTS = (
     Sight("inspection-1", "Quality control: a value every five seconds, and an anomaly on its way."),
     Sight("office-co2", "People come in, nobody opens a window: CO2 passes 1,000 ppm in the morning."),
     Sight("toco-toucan", "A low-cost unit; a short cloud of fine dust passes it."),
+    Sight(
+        "city-air",
+        "Beijing's air as it was in 2016 on this day of the year. The console names the addresses of its index now, of "
+        "its year so far against the EU's limits for 2030, and of a report to print.",
+    ),
+    Sight("burdens-creek", "The reference that Toco Toucan stands beside, which shows how far its dust is off."),
     Sight("aotizhongxin", "Four years of hourly air quality in Beijing, at their true dates: look at 2013 to 2017."),
     Sight("try-me", "Yours: the curl line at the console raises its alert."),
 )

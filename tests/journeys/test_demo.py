@@ -85,6 +85,7 @@ class TestDemo:
         said = demo.start()
         token = self._log_in(demo, said)
         self._alert_by_the_pasted_line(demo, said, token)
+        self._air_at_the_printed_addresses(said, token)
         wait(lambda: list((demo.home / "demo" / "inbox").glob("*.eml")), 20)
         seen = self._newest(demo, token)
         wait(lambda: self._newest(demo, token) > seen, 20)
@@ -120,6 +121,18 @@ class TestDemo:
             return requests.get(f"{demo.url}/api/alerts/", headers=token, timeout=20).text
 
         wait(lambda: "Your device is too hot" in titles(), 10)
+
+    def _air_at_the_printed_addresses(self, said: str, token: dict[str, str]) -> None:
+        assert re.search(r"^The city's air: \d+, .+, by its \w+\. Log in", said, re.MULTILINE), said
+        found = re.findall(r"^  .* (http://\S+/api/\S+)$", said, re.MULTILINE)
+        assert len(found) == 5
+        answers = [requests.get(address, headers=token, timeout=20) for address in found]
+        assert [answer.status_code for answer in answers] == [200] * 5, [answer.text for answer in answers]
+        index, year, report, *_ = answers
+        # While the plant's clock catches up, its own time is what "now" means.
+        assert index.json()["index"] is not None, index.text
+        assert year.json()["days_left"] >= 0
+        assert "Preliminary" in report.text
 
     def _newest(self, demo: Demo, token: dict[str, str]) -> str:
         path = f"{demo.url}/api/data/?equipment=inspection-1&page_size=1"

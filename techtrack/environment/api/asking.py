@@ -87,7 +87,7 @@ def asked_limits(request: Request) -> LimitSet:
 
 def asked_moment(request: Request) -> datetime:
     """Read ``at``; now without it."""
-    return from_micros(moment(request, "at", to_micros(clock.now())))
+    return from_micros(moment(request, "at", to_micros(clock.plant_now())))
 
 
 def asked_year(request: Request, *, offset: timedelta) -> int:
@@ -98,7 +98,7 @@ def asked_year(request: Request, *, offset: timedelta) -> int:
     """
     text = request.query_params.get("year")
     if text is None:
-        return (clock.now() + offset).year
+        return (clock.plant_now() + offset).year
     year = int(text) if text.isascii() and text.isdigit() and len(text) == 4 else 0  # noqa: PLR2004 - a year's digits
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise Invalid(f"year is one from {FIRST_YEAR} to {LAST_YEAR}", pointer="?year")

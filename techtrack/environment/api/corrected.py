@@ -87,7 +87,7 @@ class SensorCorrectedView(APIView):
         name = request.query_params.get("correction") or _own(sensor.id, code)
         if code not in (correction := corrections.get(name, pointer="?correction")).parameters:
             raise Invalid(f"{name} corrects {', '.join(correction.parameters)}", pointer="?parameter")
-        end = from_micros(moment(request, "to", to_micros(clock.now())))
+        end = from_micros(moment(request, "to", to_micros(clock.plant_now())))
         start = from_micros(moment(request, "from", to_micros(end - USUAL)))
         if not timedelta(0) < end - start <= LONGEST:
             raise Invalid(f"from lies before to, {LONGEST.days} days at most", pointer="?from")

@@ -71,7 +71,7 @@ class SensorExceedancesView(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         refuse_unknown_parameters(request, {"standard", "year"})
-        sensor, limits, now = asking.asked_sensor(request, pk), asking.asked_limits(request), clock.now()
+        sensor, limits, now = asking.asked_sensor(request, pk), asking.asked_limits(request), clock.plant_now()
         number = asking.asked_year(request, offset=queries.offset_of(sensor, year=now.year))
         year = queries.year_at(number, subject=sensor, now=now)
         findings = queries.exceedances_of(sensor, limits=limits, year=year)

@@ -175,7 +175,7 @@ class SensorHistoryView(APIView):
         refuse_unknown_parameters(request, {"standard", "method", "from", "to"})
         sensor = asking.asked_sensor(request, pk)
         standard, method = asking.asked_standard(request)
-        end = from_micros(moment(request, "to", to_micros(clock.now())))
+        end = from_micros(moment(request, "to", to_micros(clock.plant_now())))
         start = from_micros(moment(request, "from", to_micros(end - USUAL)))
         if start >= end:
             raise Invalid("from lies before to", pointer="?from")

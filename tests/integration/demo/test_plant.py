@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from itertools import pairwise
@@ -17,7 +18,7 @@ from techtrack.accounts.queries import key_access
 from techtrack.alerts.models import Rule
 from techtrack.assets.models import Asset
 from techtrack.core.clock import to_micros
-from techtrack.demo import faults, folder, load, plant, story, upkeep
+from techtrack.demo import air, faults, folder, load, plant, story, upkeep
 from techtrack.demo.clock import SPAN
 from techtrack.notifications.models import Channel, Route
 from techtrack.tasks.models import Course, Plan, PlannedTask, Task
@@ -65,6 +66,7 @@ class TestPlant:
         self._says_where_its_data_come_from()
         self._remembers_what_was_replaced()
         self._has_keys_that_open_no_more_than_they_must(first, now)
+        self._shows_its_air(first, now)
         self._plans_by_the_hours_that_its_machines_ran(now)
         self._brings_their_work_when_the_hours_are_full(first, now + timedelta(days=2))
 
@@ -91,6 +93,33 @@ class TestPlant:
             hours = float(told.detail.partition(" of 1840 counted")[0])
             assert (told.kind, told.reason) == ("meter", "reached")
             assert upkeep.HOURS <= hours < upkeep.HOURS + 60
+
+    def _shows_its_air(self, loaded, now):
+        start = loaded.state.start
+        drawn = air.report(by=internal(), now=now)
+        assert (drawn.state, drawn.period, drawn.limits) == ("preliminary", str(now.year), "eu_2030")
+        assert air.report(by=internal(), now=now + timedelta(hours=1)) == drawn
+        first, *lines = air.told(drawn=drawn, start=start, at=start, url="http://plant.example")
+        assert re.match(r"The city's air: \d+, [A-Z][\w ]+, by its \w+\. Log in, and open:", first)
+        client = Client()
+        client.force_login(User.objects.get(username="vera"))
+        index, year, report, dust, beside = (client.get(line.split("plant.example")[1]) for line in lines)
+        assert {answer.status_code for answer in (index, year, report, dust, beside)} == {200}
+        assert {one["parameter"] for one in index.json()["pollutants"]} >= {"pm2_5", "o3", "co"}
+        told = year.json()
+        assert told["days"] + told["days_left"] in {365, 366}
+        assert {one["limit"]: one for one in told["findings"]}["pm2_5_day"]["used"] > 0
+        assert min(one["capture"] for one in told["findings"]) > told["capture_needed"]
+        assert "Preliminary: nobody has signed it, and its period is not over" in report.content.decode()
+        assert dust.json()["mean_raw"] > dust.json()["mean_corrected"] > 0
+        assert len(beside.json()["series"]) == 2
+        self._has_an_empty_report_as_the_year_begins(datetime(now.year + 1, 1, 1, 3, tzinfo=UTC))
+
+    def _has_an_empty_report_as_the_year_begins(self, then):
+        drawn = air.report(by=internal(), now=then)
+        assert (drawn.period, drawn.content["sensors"][0]["index"]) == (str(then.year), None)
+        first, *_ = air.told(drawn=drawn, start=then, at=then, url="")
+        assert first.startswith("The city's air has no index yet.")
 
     def _ends_where_the_story_begins(self, loaded):
         assert loaded.state.start + SPAN == loaded.state.clock.wall
@@ -127,7 +156,7 @@ class TestPlant:
 
     def test_raises_its_first_alarm_when_it_says(self):
         bearing = plant.things()[0].feed()
-        loop, watch = bearing.loop(), plant.RULES[0]
+        loop, watch = bearing.loop(datetime(2026, 11, 22, tzinfo=UTC)), plant.RULES[0]
         microsecond = timedelta(microseconds=1)
         when, which = loop.between(0, (story.FIRST_ALARM + timedelta(hours=1)) // microsecond)
         values = bearing.recording.columns["vibration_rms"][which]

@@ -26,7 +26,7 @@ from tests.integration.environment.stations import HOUR, import_low_cost, make_s
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "how-to" / "air-quality-report.md"
 FILE = "techtrack/demo/data/prsa_aotizhongxin.csv.gz"
-REFERENCE = ROOT / "tests" / "golden" / "air" / "airnowtech_reference.csv.gz"
+REFERENCE = DATA / "airnowtech_reference.csv.gz"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| (raw|`\w+`|reference) \|(.*)\|$", re.MULTILINE)
 
