@@ -26,8 +26,6 @@ from techtrack.telemetry.store.base import LogEntry
 
 # How long (s) what is known of assets counts; what changes of their settings is seen at once.
 KNOWN_FOR = 60.0
-# SQLite takes 32,766 variables in one statement, unless its builder said otherwise.
-AT_ONCE = 10_000
 
 
 class KnownPlans:
@@ -54,8 +52,7 @@ class KnownPlans:
         here = set(batch.assets.tolist())
         sends = bool(POLLUTANTS & batch.values.keys())
         ids = sorted(here - self._plans.keys() - self._asked[sends])
-        for begin in range(0, len(ids), AT_ONCE):
-            self._plans |= queries.plans_of(ids[begin : begin + AT_ONCE], sending=tuple(batch.values) if sends else ())
+        self._plans |= queries.plans_of(ids, sending=tuple(batch.values) if sends else ())
         self._asked[sends].update(ids)
         return {asset: self._plans[asset] for asset in here & self._plans.keys()}
 

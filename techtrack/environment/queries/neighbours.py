@@ -8,14 +8,13 @@ from datetime import datetime
 import numpy as np
 
 from techtrack.airquality.hours import Floats
-from techtrack.airquality.quality import Flag
+from techtrack.airquality.units import MASS, SPELLINGS
 from techtrack.assets.models import Asset, Kind, Status
-from techtrack.environment.domain.neighbours import Place, unlike
+from techtrack.environment.domain.neighbours import LEAST, Place, unlike
 from techtrack.environment.domain.pollutants import DUST
 from techtrack.environment.queries.air import Stretch, complete_means
-from techtrack.environment.queries.plans import plans_of
+from techtrack.environment.queries.plans import parts, plans_of
 from techtrack.telemetry import queries as telemetry
-from techtrack.telemetry.domain.quality import Quality
 
 # Neighbours are compared that measured within two hours.
 HOURS = 2
@@ -27,13 +26,13 @@ class Unlike:
 
     asset: int
     code: str
-    quality: Quality
 
 
 def unlike_around(ends: datetime) -> list[Unlike]:
     """Return whose dust, in the hour that ended at a moment, is unlike that of the sensors around.
 
-    A sensor without a place of its own stands where its site does.
+    A sensor without a place of its own stands where its site does. Those of other sites do not count: what stands
+    where, and what it sends, is the word of others, and what they measure is not for everybody to guess.
     """
     places = _places()
     plans = plans_of(places, sending=())
@@ -41,16 +40,24 @@ def unlike_around(ends: datetime) -> list[Unlike]:
     found = []
     for code in DUST:
         ids = [asset for asset in places if code in plans.get(asset, {}) and plans[asset][code].neighbours]
-        if len(ids) <= len(DUST):
+        if len(ids) <= LEAST:
             continue
-        means = complete_means(telemetry.subjects(Asset.objects.filter(pk__in=ids)), code=code, stretch=stretch)
+        means = _masses(ids, code, stretch)
         hours = np.array([means.get(asset, np.full(HOURS, np.nan)) for asset in ids])
         flags = _doubtful(hours, [places[asset] for asset in ids])
-        found += [
-            Unlike(asset, code, Quality.SUSPECT if Flag.NEIGHBOURS in plans[asset][code].keep else Quality.BAD)
-            for asset, flag in zip(ids, flags, strict=True)
-            if flag
-        ]
+        found += [Unlike(asset, code) for asset, flag in zip(ids, flags, strict=True) if flag]
+    return found
+
+
+def _masses(ids: list[int], code: str, stretch: Stretch) -> dict[int, Floats]:
+    """Return the hourly means of dust (µg/m³) by sensor; of those whose unit is a mass per volume."""
+    found = {}
+    for some in parts(ids):
+        subjects = telemetry.subjects(Asset.objects.filter(pk__in=some))
+        units = telemetry.units((subject, code) for subject in subjects)
+        spelt = {asset: SPELLINGS.get(unit, unit) for (asset, _), unit in units.items()}
+        means = complete_means([one for one in subjects if spelt[one.id] in MASS], code=code, stretch=stretch)
+        found |= {asset: values * MASS[spelt[asset]] for asset, values in means.items()}
     return found
 
 
@@ -64,10 +71,10 @@ def _doubtful(hours: Floats, places: list[Place]) -> list[bool]:
 
 def _places() -> dict[int, Place]:
     rows = Asset.objects.filter(kind=Kind.SENSOR, status=Status.ACTIVE).order_by("pk")
-    columns = rows.values_list("pk", "latitude", "longitude", "site__latitude", "site__longitude")
+    columns = rows.values_list("pk", "site", "latitude", "longitude", "site__latitude", "site__longitude")
     found = {}
-    for pk, latitude, longitude, *site in columns:
-        own = (latitude, longitude) if None not in {latitude, longitude} else site
+    for pk, site, latitude, longitude, *of_site in columns:
+        own = (latitude, longitude) if None not in {latitude, longitude} else of_site
         if None not in own:
-            found[pk] = Place(*own)
+            found[pk] = Place(*own, site)
     return found

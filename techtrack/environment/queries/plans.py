@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,9 @@ from techtrack.environment.domain.testing import Plans
 from techtrack.environment.models import AirSettings
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.queries import Subject
+
+# SQLite takes 32,766 variables in one statement, unless its builder said otherwise.
+AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,20 @@ def plans_of(asset_ids: Iterable[int], *, sending: Sequence[str]) -> dict[int, P
     An asset measures air if it is a sensor and has ever sent a pollutant, or ``sending`` has one, or if somebody has
     set tests for it.
     """
-    rows = Asset.objects.filter(pk__in=list(asset_ids), kind=Kind.SENSOR)
+    found: dict[int, Plans] = {}
+    for ids in parts(asset_ids):
+        found |= _plans_of(ids, sending)
+    return found
+
+
+def parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Cut ids into lists that one statement takes."""
+    listed = list(ids)
+    return (listed[begin : begin + AT_ONCE] for begin in range(0, len(listed), AT_ONCE))
+
+
+def _plans_of(ids: list[int], sending: Sequence[str]) -> dict[int, Plans]:
+    rows = Asset.objects.filter(pk__in=ids, kind=Kind.SENSOR)
     subjects = telemetry.subjects(rows)
     declared = _declared([subject.id for subject in subjects])
     newest = telemetry.latest(subject.id for subject in subjects)

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
@@ -15,6 +17,7 @@ from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Conflict
 from techtrack.environment import jobs, services
 from techtrack.environment.jobs import QualityControl
+from techtrack.environment.queries import plans
 from techtrack.environment.screening import Screen
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
@@ -201,6 +204,48 @@ class TestNeighbours:
         assert (from_micros(mark.start_at), from_micros(mark.end_at)) == (NOW - HOUR, NOW)
         jobs.compare_neighbours()
         assert QualityMark.objects.count() == 1
+
+    def compared(self, monkeypatch, sent):
+        """Let sensors send an hour of dust, compare; who is marked, and as what."""
+        monkeypatch.setattr(jobs.clock, "now", lambda: NOW.replace(minute=15))
+        for sensor, value in sent.items():
+            send(sensor, last=NOW - timedelta(minutes=30), pm2_5=[value] * 2)
+        jobs.compare_neighbours()
+        return [(mark.asset_id, Quality(mark.quality)) for mark in QualityMark.objects.all()]
+
+    def test_cast_suspicion_and_take_nothing_out(self, row, monkeypatch):
+        found = self.compared(monkeypatch, dict(zip(row, [10.0, 11.0, 95.0, 13.0, 14.0], strict=True)))
+        assert found == [(row[2].pk, Quality.SUSPECT)]
+        assert mean(row[2], "pm2_5") == 95.0
+
+    def test_of_other_sites_have_no_say(self, row, monkeypatch):
+        mine = make_station("Mine", site=factories.make_site("Other works"), latitude=50.0, longitude=8.0)
+        assert self.compared(monkeypatch, {mine: 95.0} | dict.fromkeys(row, 5.0)) == []
+
+    def test_need_to_be_three_and_no_more(self, row, monkeypatch):
+        found = self.compared(monkeypatch, dict(zip(row[:4], [10.0, 11.0, 95.0, 13.0], strict=True)))
+        assert found == [(row[2].pk, Quality.SUSPECT)]
+
+    @pytest.mark.parametrize(
+        ("value", "doubted"), [(0.061, False), (0.195, True)], ids=["the same in mg/m3", "unlike in mg/m3"]
+    )
+    def test_are_compared_in_one_unit(self, row, plant, monkeypatch, value, doubted):
+        kind = factories.make_type("in-milligrams", parameters=[{"code": "pm2_5", "unit": "mg/m3"}])
+        other = make_station("In milligrams", site=plant, type=kind, latitude=50.0, longitude=8.0)
+        found = self.compared(monkeypatch, {other: value} | dict(zip(row, [60.0, 61, 62, 63, 60], strict=True)))
+        assert [asset for asset, _ in found] == [other.pk] * doubted
+
+    def test_are_asked_for_in_parts_that_a_statement_takes(self, row, monkeypatch):
+        monkeypatch.setattr(plans, "AT_ONCE", 2)
+        with CaptureQueriesContext(connection) as captured:
+            found = self.compared(monkeypatch, dict(zip(row, [10.0, 11.0, 95.0, 13.0, 14.0], strict=True)))
+        assert [asset for asset, _ in found] == [row[2].pk]
+        lists = [
+            one["sql"].split('"assets_asset"."id" IN (')[1].split(")")[0].split(",")
+            for one in captured
+            if '"assets_asset"."id" IN (' in one["sql"]
+        ]
+        assert {len(ids) for ids in lists} == {1, 2}
 
     def test_are_compared_by_one_process(self, db):
         assert services.compared_up_to(hour=100) == 100
