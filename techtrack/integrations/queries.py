@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from techtrack.accounts.domain.access import Access, Role
-from techtrack.assets.models import AssetQuerySet, Sensor
+from techtrack.assets.models import Asset, AssetQuerySet, Sensor
 from techtrack.integrations.models import Door, NumberedSeries, PushUnit
 
 Series = tuple[int, str]  # asset id, parameter code
@@ -13,9 +13,14 @@ Series = tuple[int, str]  # asset id, parameter code
 MOST_PARTS = 100
 
 
-def bindings(*, door: Door, unit_id: str) -> list[PushUnit]:
-    """Return to which sensors the parts of a unit are bound; empty where nobody has bound it."""
-    return list(PushUnit.objects.filter(door=door, unit_id=unit_id).order_by("pin")[:MOST_PARTS])
+def bindings(*, door: Door, unit_id: str, beside: int | None = None) -> list[PushUnit]:
+    """Return to which sensors the parts of a unit are bound, of those at the site of ``beside`` where that is given."""
+    rows = PushUnit.objects.filter(door=door, unit_id=unit_id).select_related("sensor").order_by("pin")
+    found = list(rows[:MOST_PARTS])
+    if not found or beside is None:
+        return found
+    site_id = Asset.objects.filter(pk=beside).values_list("site", flat=True).first()
+    return [row for row in found if row.sensor.site_id == site_id]
 
 
 def sensors(access: Access) -> AssetQuerySet:

@@ -29,6 +29,7 @@ from techtrack.integrations.services.pushes import (
 )
 from techtrack.integrations.services.units import (
     NotByKey,
+    UnitTaken,
     create_push_unit,
     delete_push_unit,
     normal_id,
@@ -50,6 +51,7 @@ __all__ = [
     "Prepared",
     "Progress",
     "Refused",
+    "UnitTaken",
     "UnknownAsset",
     "UnknownPart",
     "UnknownUnit",

@@ -113,7 +113,9 @@ def bind(*, caller: Caller, now: datetime) -> Bound:
         UnknownPart: several sensors are bound to the unit, and none by this pin.
     """
     access = _shown(caller, now)
-    rows = queries.bindings(door=caller.door, unit_id=caller.unit_id) if caller.unit_id else []
+    # What another site says of an id cuts off no unit that shows whose readings it brings.
+    key = access.only_asset if access else None
+    rows = queries.bindings(door=caller.door, unit_id=caller.unit_id, beside=key) if caller.unit_id else []
     if not rows:
         if access is None or access.only_asset is None:
             raise UnknownUnit("no sensor is bound to this unit")

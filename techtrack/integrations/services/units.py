@@ -12,7 +12,8 @@ from django.db import transaction
 from techtrack.accounts.domain.access import Access, Role
 from techtrack.accounts.domain.addresses import normal_networks
 from techtrack.accounts.services import require_recent
-from techtrack.core.errors import Forbidden, Invalid
+from techtrack.core.errors import Conflict, Forbidden, Invalid
+from techtrack.core.models import Head
 from techtrack.integrations.domain.settings import check_settings
 from techtrack.integrations.models import Door, PushUnit
 
@@ -20,13 +21,21 @@ from techtrack.integrations.models import Door, PushUnit
 UNIT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 PIN = re.compile(r"[A-Za-z0-9-]{0,10}")
 # What lets readings in, and whose.
-DECISIVE = ("door", "unit_id", "pin", "sensor", "anonymous", "allowed_addresses")
+BINDING = ("door", "unit_id", "pin", "sensor")
+DECISIVE = (*BINDING, "anonymous", "allowed_addresses")
+_HEAD = "push-units"
 
 
 class NotByKey(Forbidden):
     """A door without a key is opened by people only: a leaked key must not breed."""
 
     code = "not_by_key"
+
+
+class UnitTaken(Conflict):
+    """The unit is bound at another site, where the caller is no engineer: whose it is, is said there."""
+
+    code = "unit_taken"
 
 
 @transaction.atomic
@@ -36,9 +45,11 @@ def create_push_unit(*, by: Access, data: Mapping[str, Any], now: datetime) -> P
     Raises:
         Forbidden: ``by`` is neither.
         Invalid: the id, the pin, a network or a setting is none.
+        UnitTaken: another part of the unit is bound where ``by`` is no engineer.
     """
     fields = _checked(dict(data))
     _authorise(by, fields["sensor"].site_id, anonymous=fields.get("anonymous", False), now=now)
+    _claim(by, fields["door"], fields["unit_id"])
     return PushUnit.objects.create(**fields, created_at=now, updated_at=now)
 
 
@@ -53,6 +64,8 @@ def update_push_unit(
     # Of a unit that needs no key all but its settings is for administrators, also to close it to somebody's harm.
     for anonymous, site_id in ((unit.anonymous, unit.sensor.site_id), (fields["anonymous"], fields["sensor"].site_id)):
         _authorise(by, site_id, anonymous=anonymous and decisive, now=now)
+    if any(fields[name] != getattr(unit, name) for name in BINDING):
+        _claim(by, fields["door"], fields["unit_id"])
     return unit.change(expected=expected, now=now, **{name: fields[name] for name in changes})
 
 
@@ -69,6 +82,19 @@ def _authorise(by: Access, site_id: int | None, *, anonymous: bool, now: datetim
         if by.scope is not None:
             raise NotByKey("a unit without a key is let in by people, not by keys")
         require_recent(by=by, now=now)
+
+
+def _claim(by: Access, door: str, unit_id: str) -> None:
+    """Let only engineers at the sites of all its parts bind one more, since it takes readings from the others.
+
+    Raises:
+        UnitTaken: ``by`` is none.
+    """
+    # Two who bind parts of a new unit at once find no row that they could lock; units are bound by hand, one at a time.
+    Head.hold(_HEAD)
+    sites = PushUnit.objects.filter(door=door, unit_id=unit_id).order_by().values_list("sensor__site", flat=True)
+    if not all(by.allows(Role.ENGINEER, site_id) for site_id in sites.distinct()):
+        raise UnitTaken("this unit is bound at another site")
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:

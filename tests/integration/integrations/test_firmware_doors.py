@@ -306,6 +306,14 @@ class TestWhoMayPush:
         assert not newest(station)
         assert not newest(other)
 
+    @pytest.mark.parametrize("pin", ["", "1"])
+    def test_a_unit_with_a_device_key_whatever_another_site_has_bound(self, pin, station, other_site, olga):
+        far = factories.make_sensor("Far", site=other_site)
+        factories.make_push_unit(far, pin=pin)
+        assert push(COMMUNITY, DUST, **NODE, **self.shown(self.key(olga, station), "key")).status_code == 201
+        assert newest(station)
+        assert not newest(far)
+
     def test_not_with_a_key_of_another_site(self, station, oscar):
         factories.make_push_unit(station, anonymous=False)
         assert push(COMMUNITY, DUST, **NODE, **self.shown(self.key(oscar), "key")).status_code == 403

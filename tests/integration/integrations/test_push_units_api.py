@@ -6,10 +6,15 @@ import pytest
 
 from techtrack.accounts.domain.access import Role
 from techtrack.accounts.models import AuditEntry
+from techtrack.accounts.queries import access_of
+from techtrack.integrations import services
 from techtrack.integrations.models import Door, PushUnit
 from tests import factories
+from tests.factories import NOW
+from tests.integration.tasks.racing import losers, race
 
 pytestmark = pytest.mark.django_db
+ROUNDS = 8
 URL = "/api/push-units/"
 
 
@@ -59,6 +64,30 @@ class TestBinding:
         unit = factories.make_push_unit(station, anonymous=False)
         far = factories.make_sensor("Far", site=other_site)
         assert api(erik).patch(f"{URL}{unit.pk}/", {"sensor": far.pk}, format="json").status_code == 400
+
+    def test_of_a_unit_of_another_site_is_refused_and_names_nobody(self, api, erik, adam, station, other_site):
+        far = factories.make_sensor("Far", site=other_site)
+        factories.make_push_unit(far, unit_id="esp8266-1", anonymous=False)
+        answer = api(erik).post(URL, body(station, pin="1"), format="json")
+        assert (answer.status_code, answer.json()["code"]) == (409, "unit_taken")
+        assert not {"Far", other_site.name} & set(answer.json()["detail"].split())
+        assert api(adam).post(URL, body(station, pin="1"), format="json").status_code == 201
+
+    @pytest.mark.parametrize(
+        ("was", "change"),
+        [
+            pytest.param({"unit_id": "esp8266-2"}, {"unit_id": "esp8266-1"}, id="another id"),
+            pytest.param({"pin": "7"}, {"pin": "1"}, id="another pin"),
+            pytest.param({"pin": "7"}, {"sensor": None}, id="another sensor"),
+        ],
+    )
+    def test_does_not_become_one_of_a_unit_of_another_site(self, was, change, api, erik, plant, station, other_site):
+        factories.make_push_unit(factories.make_sensor("Far", site=other_site), unit_id="esp8266-1")
+        unit = factories.make_push_unit(station, **({"unit_id": "esp8266-1", "pin": "11", "anonymous": False} | was))
+        change = change if change != {"sensor": None} else {"sensor": factories.make_sensor("Spare", site=plant).pk}
+        answer = api(erik).patch(f"{URL}{unit.pk}/", change, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (409, "unit_taken")
+        assert api(erik).patch(f"{URL}{unit.pk}/", {"allowed_addresses": []}, format="json").status_code == 200
 
     def test_is_one_for_each_part_of_a_unit(self, api, erik, station):
         client = api(erik)
@@ -114,6 +143,22 @@ class TestBinding:
         client = api(erik)
         for query in ("door=sensor_community", f"unit_id={unit.unit_id}", f"sensor={station.pk}&door=sensor_community"):
             assert [row["id"] for row in client.get(f"{URL}?{query}").json()["results"]] == [unit.pk], query
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoSites:
+    def test_that_bind_parts_of_a_unit_at_once_do_not_both_get_it(self, erik, edda, station, other_site):
+        far = factories.make_sensor("Far", site=other_site)
+
+        def bind(user, sensor, unit_id, pin):
+            data = {"door": Door.SENSOR_COMMUNITY, "unit_id": unit_id, "pin": pin, "sensor": sensor}
+            return lambda: services.create_push_unit(by=access_of(user), data=data, now=NOW)
+
+        for number in range(ROUNDS):
+            name = f"esp8266-{number}"
+            found = race(bind(erik, station, name, "1"), bind(edda, far, name, "7"))
+            assert [type(error) for error in losers(found)] == [services.UnitTaken], number
+            assert PushUnit.objects.filter(unit_id=name).count() == 1
 
 
 class TestRejected:
