@@ -106,7 +106,10 @@ class RejectedPushQuerySet(models.QuerySet["RejectedPush"]):
 
 
 class RejectedPush(models.Model):
-    """A kind of fault of one unit: how often it was met, and the body in which it was met last, cut to a few KB."""
+    """A kind of fault of one unit: how often it was met, and the body in which it was met last, cut to a few KB.
+
+    ``sensor`` is that to which the unit is bound, also where it was refused for what it showed; None: nobody knows it.
+    """
 
     door = models.CharField(max_length=20, choices=Door.choices)
     unit_id = models.CharField(max_length=100, blank=True)
@@ -124,7 +127,13 @@ class RejectedPush(models.Model):
 
     class Meta:
         ordering = ["-last_at", "-id"]
-        constraints = [models.UniqueConstraint(fields=["door", "unit_id", "code"], name="rejected_push_once")]
+        constraints = [
+            # By sensor as well: what a stranger sends under a unit's id takes no row from whoever is to see it.
+            models.UniqueConstraint(fields=["door", "unit_id", "code", "sensor"], name="rejected_push_once"),
+            models.UniqueConstraint(
+                fields=["door", "unit_id", "code"], condition=models.Q(sensor=None), name="rejected_stranger_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.door} {self.unit_id}: {self.code}"

@@ -130,7 +130,8 @@ def _record(post: Post, code: str, detail: str, now: datetime) -> None:
     try:
         sensor_id = services.bind(caller=caller, now=now).sensor_id
     except MENDABLE:
-        sensor_id = None
+        # Who sees the sensor can mend the key, the pin or the addresses, and is told that they are wrong.
+        sensor_id = services.addressee(caller=caller)
     told = Refused(code, detail, post.body, post.size, sensor_id)
     services.reject(caller=caller, refused=told, now=now)
 

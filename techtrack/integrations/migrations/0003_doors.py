@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-last_at', '-id'],
-                'constraints': [models.UniqueConstraint(fields=('door', 'unit_id', 'code'), name='rejected_push_once')],
+                'constraints': [models.UniqueConstraint(fields=('door', 'unit_id', 'code', 'sensor'), name='rejected_push_once'), models.UniqueConstraint(condition=models.Q(('sensor', None)), fields=('door', 'unit_id', 'code'), name='rejected_stranger_once')],
             },
         ),
     ]

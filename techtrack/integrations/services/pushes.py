@@ -128,6 +128,15 @@ def bind(*, caller: Caller, now: datetime) -> Bound:
     return Bound(row.sensor_id, access, row.settings)
 
 
+def addressee(*, caller: Caller) -> int | None:
+    """Return whose readings a unit that was refused would have brought, whatever it showed; None of unknown units."""
+    rows = queries.bindings(door=caller.door, unit_id=caller.unit_id) if caller.unit_id else []
+    if not rows:
+        return None
+    # Of a pin that no row names any part will do: whoever can mend one can mend the others.
+    return next((row.sensor_id for pin in (caller.pin, "") for row in rows if row.pin == pin), rows[0].sensor_id)
+
+
 def prepare(*, bound: Bound, pushed: Pushed, now: datetime) -> Prepared:
     """Check what a unit pushes, as every door does; a repeat of what was stored a moment ago is told apart.
 
@@ -156,15 +165,19 @@ def prepare(*, bound: Bound, pushed: Pushed, now: datetime) -> Prepared:
 
 @transaction.atomic
 def reject(*, caller: Caller, refused: Refused, now: datetime) -> None:
-    """Record what was refused: one row for each kind of fault of a unit, with the newest body of that kind."""
+    """Record what was refused: one row for each kind of fault of a unit and sensor, with the newest such body."""
     payload = refused.body[: 4 * LONGEST_PAYLOAD].decode("utf-8", "replace").replace("\x00", "\ufffd")[:LONGEST_PAYLOAD]
-    about = {"door": caller.door, "unit_id": _shortened(caller.unit_id, 100), "code": refused.code[:64]}
+    about = {
+        "door": caller.door,
+        "unit_id": _shortened(caller.unit_id, 100),
+        "code": refused.code[:64],
+        "sensor_id": refused.sensor_id,
+    }
     told = {
         "detail": _shortened(refused.detail, 1_000),
         "payload": payload,
         "size": refused.size,
         "address": caller.address[:64],
-        "sensor_id": refused.sensor_id,
         "last_at": now,
     }
     if _count_one(about, told):

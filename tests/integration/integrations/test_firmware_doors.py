@@ -373,6 +373,39 @@ class TestWhatIsRefused:
         row = RejectedPush.objects.get()
         assert (row.unit_id, row.code, row.sensor_id) == ("esp8266-3394227", "unknown_unit", None)
 
+    @pytest.mark.parametrize(
+        ("unit", "headers", "code"),
+        [
+            pytest.param({"anonymous": False}, {}, "unknown_unit", id="shows no key"),
+            pytest.param({}, {"Authorization": "Basic eDp5"}, "unknown_unit", id="shows a wrong key"),
+            pytest.param({"allowed_addresses": ["10.0.0.0/8"]}, {}, "unknown_unit", id="comes from elsewhere"),
+            pytest.param({"pin": "7"}, {}, "unknown_pin", id="has a part that no row names"),
+        ],
+    )
+    def test_of_a_bound_unit_is_told_of_its_sensor_whatever_it_showed(self, unit, headers, code, plant, station):
+        factories.make_push_unit(station, **unit)
+        if "pin" in unit:
+            factories.make_push_unit(factories.make_sensor("Weather", site=plant), pin="11")
+        assert push(COMMUNITY, DUST, **NODE, **headers).status_code in {400, 403}
+        row = RejectedPush.objects.get()
+        assert row.code == code
+        assert row.sensor.site_id == plant.pk
+
+    def test_of_a_part_is_told_of_the_sensor_of_its_pin(self, plant, station):
+        factories.make_push_unit(factories.make_sensor("Weather", site=plant), anonymous=False)
+        factories.make_push_unit(station, pin="1", anonymous=False)
+        push(COMMUNITY, DUST, **NODE)
+        assert RejectedPush.objects.get().sensor_id == station.pk
+
+    def test_under_the_id_of_a_unit_takes_no_row_from_its_sensor(self, unit, station, other_site, adam):
+        push(COMMUNITY, b"{", **NODE)
+        far = factories.make_sensor("Far", site=other_site)
+        about = {"asset_id": far.pk, "site": None, "expires_at": None, "allowed_addresses": []}
+        key = create_key(by=access_of(adam), name="far", scope=Scope.INGEST, now=NOW, **about)[1]
+        push(COMMUNITY, b"[", **NODE, Authorization=f"Api-Key {key}")
+        told = set(RejectedPush.objects.values_list("sensor_id", "payload", "count"))
+        assert told == {(station.pk, "{", 1), (far.pk, "[", 1)}
+
     def test_keeps_of_an_address_no_more_than_its_budget(self, settings):
         settings.LIMITS = settings.LIMITS | {"push": 3}
         for number in range(10):
