@@ -5,24 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from techtrack.airquality.arriving import Memory
+import numpy as np
+
+from techtrack.airquality.arriving import FRESH, Memory
+from techtrack.airquality.quality import Flag
 from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Conflict
 from techtrack.environment import queries, services
-from techtrack.environment.domain.checks import USUAL
-from techtrack.environment.domain.testing import Plans, Stretch, Watcher, rows_of
+from techtrack.environment.domain.testing import HUMIDITY, Place, Plans, Stretch, Watcher, rows_of
 from techtrack.environment.screening import KnownPlans
 from techtrack.environment.services import CONSUMER
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
-from techtrack.telemetry.domain.reading import Kind
+from techtrack.telemetry.domain.reading import Batch, Kind
+from techtrack.telemetry.queries import Doubted
 from techtrack.telemetry.store.base import LogEntry
 
 # Entries of the log that are tested at once; and how often (s) its place is written down where nothing was found.
 ENTRIES, NOTED_EVERY = 20, 5.0
-# How far back a series is looked up that this process has not seen yet: as long as a value may stay the same.
-RECALLED_HOURS = 26
+# How far back a series is looked up that this process has not seen yet, at least; and by how much longer than its
+# value may stay the same.
+RECALLED_HOURS, RECALLED_MORE = 26, 2
 # How long (µs) after its end an hour is compared, and how many hours are made up for.
 HOUR, LATE, MOST_BEHIND = 3_600_000_000, 600_000_000, 48
 
@@ -78,18 +82,51 @@ class QualityControl:
         plans = self._known.of(batch)
         if not plans:
             return []
-        self._recall(plans, int(batch.times.min()), watcher)
+        self._recall(plans, batch, watcher)
         return [one for row in rows_of(batch, plans) for one in watcher.test(row, plans[row.asset])]
 
-    def _recall(self, plans: dict[int, Plans], before: int, watcher: Watcher) -> None:
-        """Tell the watcher how series stood that it has not seen yet."""
-        ids = [asset for asset in plans if not any((asset, code) in watcher.memories for code in plans[asset])]
-        if not ids:
-            return
-        found = telemetry.standing(ids, codes=tuple(USUAL), before=before, hours=RECALLED_HOURS)
-        for place, stood in found.items():
-            watcher.memories[place] = Memory(stood.time, stood.value, None, stood.since)
-            watcher.last[place] = stood.time
+    @staticmethod
+    def _recall(plans: dict[int, Plans], batch: Batch, watcher: Watcher) -> None:
+        """Tell the watcher how assets stood that it has not seen yet, before their first reading here."""
+        unseen = np.isin(batch.assets, list(plans.keys() - watcher.known))
+        first: dict[int, int] = {}
+        for asset, moment in zip(batch.assets[unseen].tolist(), batch.times[unseen].tolist(), strict=True):
+            first[asset] = min(moment, first.get(asset, moment))
+        # Those that begin in one hour are looked up together; one that comes late leaves the others in their time.
+        together: dict[int, list[int]] = {}
+        for asset, moment in first.items():
+            together.setdefault(moment // HOUR, []).append(asset)
+        for ids in together.values():
+            _take_up(watcher, {asset: plans[asset] for asset in ids}, before=min(first[asset] for asset in ids))
+
+
+def _take_up(watcher: Watcher, plans: dict[int, Plans], *, before: int) -> None:
+    """Let the watcher go on with assets as they stood before a moment: what they sent, and what is marked of it."""
+    longest = max((plan.checks.stuck or 0 for some in plans.values() for plan in some.values()), default=0)
+    hours = max(RECALLED_HOURS, -(-longest // HOUR) + RECALLED_MORE)
+    codes = sorted({HUMIDITY, *(code for some in plans.values() for code in some)})
+    for place, stood in telemetry.standing(plans, codes=codes, before=before, hours=hours).items():
+        watcher.memories[place] = Memory(stood.time, stood.value, stood.before, stood.since)
+        watcher.last[place] = stood.time
+        if place[1] == HUMIDITY:
+            watcher.humidity[place[0]] = (stood.time, stood.value)
+    for (asset, code, flag), mark in telemetry.doubted(plans, before=before, hours=hours).items():
+        if flag != Flag.NEIGHBOURS:
+            last = mark.end - 1
+            watcher.take_up(Stretch(asset, code, Flag(flag), mark.start, last, mark.quality, mark.position, last))
+            _resume_run(watcher, (asset, code), flag, mark)
+    watcher.known.update(plans)
+
+
+def _resume_run(watcher: Watcher, place: Place, flag: str, mark: Doubted) -> None:
+    """Go on with a value that is stuck: it is marked, so that it is none of those that are usable."""
+    newest = watcher.memories.get(place, FRESH).at
+    if flag != Flag.STUCK or (newest is not None and newest >= mark.end):
+        return
+    reading = telemetry.reading(asset_id=place[0], time=mark.end - 1)
+    if reading is not None and place[1] in reading.values:
+        value = reading.values[place[1]]
+        watcher.memories[place] = Memory(mark.end - 1, value, value, mark.start)
 
 
 def compare_neighbours() -> bool:

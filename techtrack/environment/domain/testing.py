@@ -53,8 +53,10 @@ class Watcher:
     """What the next values are compared with: how each series stood, the humidity of each asset, open stretches.
 
     ``last`` is when a series last had a value, a doubtful one too. A series begins as if nothing had been there, unless
-    somebody puts what was into ``memories``.
+    somebody puts what was into ``memories``; of whom that was done are ``known``.
     """
+
+    known: set[int] = field(default_factory=set)
 
     memories: dict[Place, Memory] = field(default_factory=dict)
     last: dict[Place, int] = field(default_factory=dict)
@@ -74,6 +76,12 @@ class Watcher:
             if plan.channels:
                 touched += self._channels(row, code, plan)
         return touched
+
+    def take_up(self, stretch: Stretch) -> None:
+        """Go on with a stretch that another process, or an earlier one, has begun."""
+        place = (stretch.asset, stretch.code)
+        self.open[*place, stretch.flag] = stretch
+        self.last[place] = max(stretch.end, self.last.get(place, stretch.end))
 
     def _series(self, row: Row, code: str, value: float, plan: Plan) -> Iterable[Stretch]:
         place = (row.asset, code)

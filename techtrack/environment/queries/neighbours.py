@@ -51,7 +51,7 @@ def unlike_around(ends: datetime) -> list[Unlike]:
 
 def _masses(ids: list[int], code: str, stretch: Stretch) -> dict[int, Floats]:
     """Return the hourly means of dust (µg/m³) by sensor; of those whose unit is a mass per volume."""
-    found = {}
+    found: dict[int, Floats] = {}
     for some in parts(ids):
         subjects = telemetry.subjects(Asset.objects.filter(pk__in=some))
         units = telemetry.units((subject, code) for subject in subjects)
@@ -76,5 +76,5 @@ def _places() -> dict[int, Place]:
     for pk, site, latitude, longitude, *of_site in columns:
         own = (latitude, longitude) if None not in {latitude, longitude} else of_site
         if None not in own:
-            found[pk] = Place(*own, site)
+            found[pk] = Place(own[0], own[1], site)
     return found

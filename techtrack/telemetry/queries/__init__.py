@@ -20,7 +20,7 @@ from techtrack.telemetry.queries.means import means
 from techtrack.telemetry.queries.newest import count, counts, extent, latest, newest
 from techtrack.telemetry.queries.pages import Found, Place, newer, older, reading
 from techtrack.telemetry.queries.sound import sound
-from techtrack.telemetry.queries.standing import Standing, standing
+from techtrack.telemetry.queries.standing import Doubted, Standing, doubted, standing
 from techtrack.telemetry.queries.subjects import Subject, subjects, units, units_of_types
 from techtrack.telemetry.queries.thinning import thinned
 from techtrack.telemetry.queries.trend import trend
@@ -28,6 +28,7 @@ from techtrack.telemetry.queries.walking import walk
 
 __all__ = [
     "Consumer",
+    "Doubted",
     "Figures",
     "Found",
     "Lag",
@@ -45,6 +46,7 @@ __all__ = [
     "corrections",
     "count",
     "counts",
+    "doubted",
     "export_table",
     "extent",
     "figures",

@@ -161,7 +161,65 @@ class TestAnOfficer:
         ]
 
 
+class TestAProcessThatBegins:
+    """In the middle of what another one has marked."""
+
+    def restart_after(self, control, sensor, first, then, **more):
+        """Let one process test hourly dust, and one that begins what comes then; the marks."""
+        everything = {"pm2_5": [*first, *then]} | more
+        send(sensor, last=NOW - len(then) * HOUR, **{code: some[: len(first)] for code, some in everything.items()})
+        pass_all(control)
+        send(sensor, last=NOW, **{code: some[len(first) :] for code, some in everything.items()})
+        pass_all(QualityControl())
+        return flags(sensor)
+
+    @pytest.mark.parametrize(
+        ("first", "then", "expected"),
+        [
+            pytest.param([50.0] * 40, [50.0] * 20, [("stuck", 59, 0)], id="a value that is stuck"),
+            pytest.param([10.0, 50.0], [50.0] * 26 + [9.0], [("stuck", 27, 1)], id="a value that will be"),
+            pytest.param([50.0] * 40 + [9.0], [50.0] * 20, [("stuck", 60, 21)], id="a run that has ended"),
+            pytest.param([9.0] + [-999.0] * 9, [-999.0] * 9, [("sentinel", 17, 0)], id="a night of -999"),
+            pytest.param(
+                [9.0, -999.0, 9.5], [-999.0], [("sentinel", 2, 2), ("sentinel", 0, 0)], id="a good one between"
+            ),
+            pytest.param([9.0, 500.0], [9.0], [("spike", 1, 1)], id="a spike, which is known by what follows"),
+            pytest.param([500.0, 500.0], [9.0], [], id="a plume that ends"),
+        ],
+    )
+    def test_goes_on(self, control, sensor, first, then, expected):
+        assert self.restart_after(control, sensor, first, then) == [("pm2_5", *one) for one in expected]
+
+    def test_goes_on_with_a_run_that_may_last_longer_than_a_day(self, control, sensor):
+        settle(sensor, checks={"pm2_5": {"stuck": "PT72H"}})
+        assert self.restart_after(control, sensor, [50.0] * 60, [50.0] * 13) == [("pm2_5", "stuck", 72, 0)]
+
+    def test_knows_the_humidity_that_came_before(self, control, sensor):
+        settle(sensor, checks={"pm2_5": {"humidity": 95.0}})
+        found = self.restart_after(control, sensor, [9.0], [9.5], humidity=[99.0, None])
+        assert found == [("pm2_5", "humidity", 1, 0)]
+
+    def test_is_not_misled_by_what_comes_late_from_another(self, control, sensor, plant):
+        other = make_station("Other", site=plant)
+        send(sensor, last=NOW - HOUR, pm2_5=[50.0] * 40)
+        pass_all(control)
+        moments = [(sensor.pk, NOW, 50.0), (other.pk, NOW - 1000 * HOUR, 9.0)]
+        rows = [Row(asset, to_micros(moment), {"pm2_5": value}) for asset, moment, value in moments]
+        telemetry_services.ingest(batch=Batch.of(rows), by=internal(), now=NOW, origin=Origin.LIVE)
+        pass_all(QualityControl())
+        assert flags(sensor) == [("pm2_5", "stuck", 40, 0)]
+
+
 class TestTwoProcesses:
+    def test_that_take_turns_make_one_mark(self, control, sensor, monkeypatch):
+        monkeypatch.setattr(jobs, "NOTED_EVERY", 0.0)
+        both = [control, QualityControl()]
+        for hour in range(60):
+            send(sensor, last=NOW - (59 - hour) * HOUR, pm2_5=[50.0])
+            for one in (both, both[::-1])[hour % 2]:
+                pass_all(one)
+        assert flags(sensor) == [("pm2_5", "stuck", 59, 0)]
+
     def test_mark_each_reading_once(self, control, sensor):
         send(sensor, last=NOW - HOUR, pm2_5=[-999.0])
         pass_all(control)
