@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 
+from techtrack.accounts.domain.lockout import network_of
 from techtrack.core.api import problems
 from techtrack.core.api.limits import WINDOW, Budgets
 from techtrack.core.api.native import Answer
@@ -24,7 +25,7 @@ from techtrack.integrations import services
 from techtrack.integrations.codecs import airgradient, sensor_community
 from techtrack.integrations.domain.pushing import LONGEST_BODY, Pushed
 from techtrack.integrations.models import Door
-from techtrack.integrations.services import Bound, Caller, Prepared, Refused
+from techtrack.integrations.services import Bound, Caller, Prepared, Refused, UnknownPart, UnknownUnit
 
 # The unit's own fault, which somebody has to mend; all else it may send again.
 MENDABLE = (Invalid, Forbidden, NotFound, RequestDataTooBig)
@@ -86,7 +87,7 @@ def received(post: Post, *, now: datetime) -> Prepared:
     """Understand a post and check it; it stores nothing.
 
     Raises:
-        TooMany: the unit pushes too often.
+        TooMany: the unit pushes too often, or its address has tried out too many.
         TechTrackError: the body is broken, or the unit unknown.
     """
     _spend(post)
@@ -94,7 +95,7 @@ def received(post: Post, *, now: datetime) -> Prepared:
         raise RequestDataTooBig
     data, unreadable = _parsed(post.body)
     # A stranger hears that it is one, whatever it sends.
-    bound = services.bind(caller=post.caller(post.firmware.unit_of(data)), now=now)
+    bound = _bound(post, post.firmware.unit_of(data), now)
     if unreadable is not None:
         raise unreadable
     return services.prepare(bound=bound, pushed=post.firmware.decode(data), now=now)
@@ -103,7 +104,7 @@ def received(post: Post, *, now: datetime) -> Prepared:
 def asked_settings(post: Post, *, now: datetime) -> Bound:
     """Return what a unit that asks for its settings is bound to; raises as ``received`` does."""
     _spend(post, what=":settings")
-    return services.bind(caller=post.caller(), now=now)
+    return _bound(post, "", now)
 
 
 def accepted(firmware: Firmware, prepared: Prepared) -> Answer:
@@ -143,17 +144,34 @@ def _parsed(body: bytes) -> tuple[Any, UnreadableBody | None]:
         return None, error
 
 
+def _bound(post: Post, said: str, now: datetime) -> Bound:
+    """Return whose readings a unit brings; who tries out ids is soon told nothing more, not even of one that exists."""
+    quota, name, moment = settings.LIMITS["push"], f"unknown:{network_of(post.address)}", time.monotonic()
+    if quota and not budgets.left(name, quota, moment)[0]:
+        raise _too_many(quota, WINDOW / quota)
+    try:
+        return services.bind(caller=post.caller(said), now=now)
+    except (UnknownUnit, UnknownPart):
+        if quota:
+            budgets.take(name, quota, moment)
+        raise
+
+
 def _spend(post: Post, *, what: str = "") -> None:
     quota, caller = settings.LIMITS["push"], post.caller()
     name = f"{caller.door}{what}:{caller.unit_id[:100]}:{caller.address}"
     if quota and (wait := budgets.take(name, quota, time.monotonic())):
-        after = max(1, round(wait + 0.5))
-        raise TooMany(f"{quota} a minute at most", retry_after=after, policy=("push", quota, WINDOW))
+        raise _too_many(quota, wait)
+
+
+def _too_many(quota: int, wait: float) -> TooMany:
+    after = max(1, round(wait + 0.5))
+    return TooMany(f"{quota} a minute at most", retry_after=after, policy=("push", quota, WINDOW))
 
 
 def _may_record(post: Post) -> bool:
     quota = settings.LIMITS["push"]
-    return not quota or not budgets.take(f"refused:{post.address}", quota, time.monotonic())
+    return not quota or not budgets.take(f"refused:{network_of(post.address)}", quota, time.monotonic())
 
 
 def _password(credential: str) -> str:

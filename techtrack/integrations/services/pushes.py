@@ -30,7 +30,9 @@ from techtrack.telemetry.services import Checked
 # A proxy that got no answer sends the same again within seconds; a unit measures anew, at least every 30 s.
 REPEATED_WITHIN = timedelta(seconds=15)
 LONGEST_PAYLOAD = 4_000
+# Rows of faults of units that nobody knows, and of those of one sensor.
 MOST_REJECTED = 1_000
+MOST_OF_A_SENSOR = 100
 REJECTED = Counter("techtrack_pushes_rejected_total", "Bodies of firmwares that were refused", ["door", "code"])
 _SPELLINGS = SPELLINGS | {"°C": "Cel", "C": "Cel", "degC": "Cel", "°F": "[degF]", "%RH": "%", "% RH": "%", "hpa": "hPa"}
 # Parameters whose units this process has registered, or found registered.
@@ -186,7 +188,7 @@ def reject(*, caller: Caller, refused: Refused, now: datetime) -> None:
     fresh = RejectedPush(**about, **told, first_at=now, count=0)
     RejectedPush.objects.bulk_create([fresh], ignore_conflicts=True)
     _count_one(about, told)
-    _keep_the_newest()
+    _keep_the_newest(refused.sensor_id)
 
 
 def forget_rejected(*, now: datetime) -> int:
@@ -199,10 +201,11 @@ def _count_one(about: Mapping[str, object], told: Mapping[str, object]) -> bool:
     return bool(RejectedPush.objects.filter(**about).update(count=F("count") + 1, **told))
 
 
-def _keep_the_newest() -> None:
-    """Whoever makes up ids fills no disk: the oldest go."""
-    oldest = RejectedPush.objects.order_by("-last_at", "-pk").values_list("pk", flat=True)[MOST_REJECTED:]
-    if gone := list(oldest):
+def _keep_the_newest(sensor_id: int | None) -> None:
+    """Whoever makes up ids fills no disk, and pushes out nothing of a sensor: the oldest of the same go."""
+    most = MOST_REJECTED if sensor_id is None else MOST_OF_A_SENSOR
+    rows = RejectedPush.objects.filter(sensor=sensor_id).order_by("-last_at", "-pk")
+    if gone := list(rows.values_list("pk", flat=True)[most:]):
         RejectedPush.objects.filter(pk__in=gone).delete()
 
 

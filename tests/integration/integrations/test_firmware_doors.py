@@ -349,6 +349,46 @@ class TestWhoMayPush:
         assert push(COMMUNITY, DUST, **NODE, **shown).status_code == 403
 
 
+class TestWhoTriesOutIds:
+    @pytest.fixture(autouse=True)
+    def _few(self, settings):
+        settings.LIMITS = settings.LIMITS | {"push": 3}
+
+    def test_is_soon_told_nothing_more_even_of_an_id_that_exists(self, unit, station):
+        answers = [push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"}) for number in range(5)]
+        assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
+        assert answers[-1]["Retry-After"]
+        assert push(COMMUNITY, DUST, **NODE).status_code == 429
+        assert not newest(station)
+
+    def test_asks_for_settings_no_more_than_it_pushes(self, one):
+        statuses = [Client().get(f"/sensors/airgradient:{number}/one/config").status_code for number in range(4)]
+        assert statuses == [400, 400, 400, 429]
+        assert Client().get(f"/sensors/airgradient:{SERIAL}/one/config").status_code == 429
+
+    def test_is_kept_apart_from_units_of_other_addresses(self, unit):
+        for number in range(4):
+            push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"})
+        elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+        answer = elsewhere.post(COMMUNITY, DUST, content_type="application/json", headers=NODE)
+        assert answer.status_code == 201
+
+    def test_is_one_whatever_address_of_its_network_it_takes(self):
+        statuses = [
+            Client(REMOTE_ADDR=f"2001:db8::{number}")
+            .post(COMMUNITY, DUST, content_type="application/json", headers={"X-Sensor": f"esp8266-{number}"})
+            .status_code
+            for number in range(4)
+        ]
+        assert statuses == [403, 403, 403, 429]
+
+    def test_is_nobody_whose_units_are_known(self, plant):
+        for number in range(8):
+            factories.make_push_unit(factories.make_sensor(f"Unit {number}", site=plant), unit_id=f"esp8266-{number}")
+        statuses = {push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"}).status_code for number in range(8)}
+        assert statuses == {201}
+
+
 class TestWhatIsRefused:
     def test_is_counted_and_kept_with_the_newest_body_one_row_for_each_kind(self, unit, station):
         before = services.REJECTED.labels("sensor_community", "bad_body")._value.get()
@@ -409,13 +449,29 @@ class TestWhatIsRefused:
     def test_keeps_of_an_address_no_more_than_its_budget(self, settings):
         settings.LIMITS = settings.LIMITS | {"push": 3}
         for number in range(10):
-            assert push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"}).status_code == 403
+            push(COMMUNITY, b"{", **{"X-Sensor": f"esp8266-{number}"})
         assert RejectedPush.objects.count() == 3
 
     def test_keeps_the_newest_thousand_kinds(self, monkeypatch):
         monkeypatch.setattr(services.pushes, "MOST_REJECTED", 5)
         for number in range(8):
             push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"})
+        kept = RejectedPush.objects.order_by("pk").values_list("unit_id", flat=True)
+        assert list(kept) == [f"esp8266-{number}" for number in range(3, 8)]
+
+    def test_of_made_up_units_pushes_out_nothing_of_a_sensor(self, unit, station, monkeypatch):
+        monkeypatch.setattr(services.pushes, "MOST_REJECTED", 5)
+        push(COMMUNITY, b"{", **NODE)
+        for number in range(8):
+            push(COMMUNITY, DUST, **{"X-Sensor": f"esp8266-{number}"})
+        assert RejectedPush.objects.filter(sensor=station).count() == 1
+        assert RejectedPush.objects.filter(sensor=None).count() == 5
+
+    def test_keeps_so_many_of_one_sensor(self, station, monkeypatch):
+        monkeypatch.setattr(services.pushes, "MOST_OF_A_SENSOR", 5)
+        for number in range(8):
+            factories.make_push_unit(station, unit_id=f"esp8266-{number}")
+            push(COMMUNITY, b"{", **{"X-Sensor": f"esp8266-{number}"})
         kept = RejectedPush.objects.order_by("pk").values_list("unit_id", flat=True)
         assert list(kept) == [f"esp8266-{number}" for number in range(3, 8)]
 
