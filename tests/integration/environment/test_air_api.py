@@ -152,9 +152,18 @@ class TestRefusals:
         found = ask(f"/api/sensors/{sensor.pk}/air-quality/")
         assert self.faults(found) == {f"/{gas}/reference_pressure": "undeclared" for gas in ("no2", "o3")}
 
-    def test_do_not_ask_for_what_the_standard_does_not_need(self, ask, sensor):
-        send(sensor, last=NOW - timedelta(minutes=1), no2=[20.0])
-        assert index(ask, sensor, standard="eu_eaqi")["index"] is not None
+    def test_do_not_guess_that_a_mass_of_gas_is_at_the_reference_of_the_standard(self, ask, sensor):
+        send(sensor, last=NOW - timedelta(minutes=1), no2=[200.0], pm10=[20.0])
+        for path, standard in (("air-quality/", "eu_eaqi"), ("exceedances/", "eu_2030")):
+            found = ask(f"/api/sensors/{sensor.pk}/{path}", standard=standard)
+            assert self.faults(found) == {"/no2/reference_temperature": "undeclared"}
+
+    def test_do_not_ask_for_what_the_standard_does_not_need(self, ask, sensor, plant):
+        kind = factories.make_type("in-ppb", parameters=[{"code": "no2", "unit": "[ppb]"}])
+        other = factories.make_sensor("In ppb", type=kind, site=plant)
+        send(other, last=NOW - timedelta(minutes=1), no2=[20.0])
+        for standard in ("us_epa", "eu_eaqi"):
+            assert index(ask, other, standard=standard)["index"] is not None
 
     @pytest.mark.parametrize(
         ("path", "query", "pointer"),
@@ -256,7 +265,7 @@ class TestHistory:
 class TestExceedances:
     def test_tell_what_is_used_and_left_of_the_year(self, ask, sensor, monkeypatch):
         now = datetime(2026, 3, 12, tzinfo=UTC)
-        monkeypatch.setattr("techtrack.environment.api.exceedances.clock.now", lambda: now)
+        monkeypatch.setattr("techtrack.environment.api.exceedances.clock.plant_now", lambda: now)
         # Seventy days, five of which are bad.
         values = [60.0] * 5 * 24 + [20.0] * 65 * 24
         send(sensor, last=datetime(2026, 3, 11, 22, 30, tzinfo=UTC), pm10=values)
