@@ -13,6 +13,7 @@ from techtrack.accounts.domain.access import Scope
 from techtrack.accounts.queries import access_of
 from techtrack.accounts.services import create_key
 from techtrack.core.clock import to_micros
+from techtrack.integrations.doors.openaq import measurements
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.services import Saying, mark_quality
 from tests import factories
@@ -327,6 +328,28 @@ class TestFlags:
         assert (first["value"], first["flagInfo"]) == (1.5, {"hasFlags": True})
         assert (second["value"], second["flagInfo"]) == (6.5, {"hasFlags": False})
         assert first["coverage"]["percentComplete"] == 50.0
+
+    @pytest.mark.parametrize(
+        ("quality", "told"),
+        [
+            pytest.param(Quality.GOOD, [False, False], id="taken back"),
+            pytest.param(Quality.SUSPECT, [True, True], id="and more of it is doubted"),
+        ],
+    )
+    def test_are_by_the_last_word_on_each_part_of_a_stretch(self, quality, told, api, vera, erik, doubted):
+        end = to_micros(NOW)
+        said = Saying("pm2_5", (end - 2 * 3_600_000_000, end), quality, "looked at")
+        mark_quality(asset=doubted, said=said, by=access_of(erik), now=NOW)
+        client = api(vera)
+        found = get(client, f"sensors/{sensor_of(client, doubted.pk)}/hours")["results"]
+        assert [one["flagInfo"]["hasFlags"] for one in found] == told
+
+    @pytest.mark.parametrize("way", ["hours", "days"])
+    def test_of_stretches_are_told_without_reading_their_values(self, way, api, vera, doubted, monkeypatch):
+        client = api(vera)
+        path = f"sensors/{sensor_of(client, doubted.pk)}/{way}"
+        monkeypatch.setattr(measurements.telemetry, "walk", None)
+        assert get(client, path)["results"][0]["flagInfo"]["hasFlags"] is True
 
     def test_are_told_of_a_location(self, api, vera, doubted):
         client = api(vera)

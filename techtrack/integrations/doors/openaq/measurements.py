@@ -14,6 +14,7 @@ from techtrack.integrations.doors.openaq.asking import Page
 from techtrack.integrations.doors.openaq.stations import Station
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.domain.gaps import Fill
+from techtrack.telemetry.domain.quality import Mark, Quality, in_force, qualities
 from techtrack.telemetry.domain.reading import FOREVER, Floats, Ints
 from techtrack.telemetry.domain.windows import edges
 from techtrack.telemetry.queries import Question, SeriesBuckets
@@ -165,17 +166,21 @@ class Series:
         return {name: found.columns[of] for name, of in QUANTILES.items()}
 
     def _doubted(self, starts: Ints, ends: Ints) -> list[bool]:
-        """Tell of each stretch whether a value in it is doubted."""
-        found = np.zeros(len(starts), bool)
+        """Tell of each stretch whether a part of it is doubted, by the marks alone: of values a year has millions."""
         if not len(starts):
             return []
         span = (int(starts[0]), int(ends[-1]))
-        if not telemetry.marks(asset_id=self.station.asset.pk, code=self.code, start=span[0], end=span[1]).exists():
-            return [False] * len(starts)
-        times = np.array([time for time, _, doubted in self._values(span) if doubted], np.int64)
-        places = np.searchsorted(starts, times, "right") - 1
-        found[places[(places >= 0) & (times < ends[np.maximum(places, 0)])]] = True
-        return [bool(one) for one in found]
+        said = telemetry.marks(asset_id=self.station.asset.pk, code=self.code, start=span[0], end=span[1])
+        rows = said.order_by("position").values_list("start_at", "end_at", "quality", "flag")
+        marks = in_force(
+            Mark(self.station.asset.pk, None, start, end, Quality(quality), flag) for start, end, quality, flag in rows
+        )
+        bounds = [bound for mark in marks for bound in (mark.start, mark.end)]
+        # From one of these moments to the next all values are worth the same.
+        times = np.unique(np.concatenate([starts, np.array(bounds, np.int64)]))
+        doubted = times[qualities(times, self.code, marks) > 0]
+        found: list[bool] = (np.searchsorted(doubted, ends) > np.searchsorted(doubted, starts)).tolist()
+        return found
 
 
 def _described(numbers: dict[str, float]) -> dict[str, Any]:
