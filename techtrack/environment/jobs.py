@@ -13,7 +13,17 @@ from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Conflict
 from techtrack.environment import queries, services
-from techtrack.environment.domain.testing import HUMIDITY, Place, Plans, Stretch, Watcher, rows_of
+from techtrack.environment.domain.testing import (
+    HUMIDITY,
+    Place,
+    Plans,
+    Stretch,
+    Watcher,
+    gaps_of,
+    joined,
+    rows_of,
+    runs_of,
+)
 from techtrack.environment.screening import KnownPlans
 from techtrack.environment.services import CONSUMER
 from techtrack.telemetry import queries as telemetry
@@ -24,6 +34,8 @@ from techtrack.telemetry.store.base import LogEntry
 
 # Entries of the log that are tested at once; and how often (s) its place is written down where nothing was found.
 ENTRIES, NOTED_EVERY = 20, 5.0
+# After so many marks no further entry is tested in the same transaction: who sends waits for it.
+TOGETHER = 500
 # How far back a series is looked up that this process has not seen yet, at least; and by how much longer than its
 # value may stay the same.
 RECALLED_HOURS, RECALLED_MORE = 26, 2
@@ -59,11 +71,15 @@ class QualityControl:
             self._position = self._noted = telemetry_services.begin(consumer=CONSUMER)
         entries = telemetry.log(after=self._position, limit=ENTRIES)
         self._known.refresh()
-        stretches = [stretch for entry in entries for stretch in self._test(entry, self._watcher)]
-        self._position = entries[-1].position if entries else self._position
+        stretches: list[Stretch] = []
+        for entry in entries:
+            stretches = _once([*stretches, *self._test(entry, self._watcher)])
+            self._position = entry.position
+            if len(stretches) >= TOGETHER:
+                break
         if stretches or (self._position > self._noted and time.monotonic() >= self._noted_at + NOTED_EVERY):
-            self._note(_once(stretches))
-        return len(entries) == ENTRIES
+            self._note(_gathered(stretches, self._watcher))
+        return len(entries) == ENTRIES or bool(entries and self._position < entries[-1].position)
 
     def finish(self) -> None:
         """Write down how far it has come."""
@@ -113,7 +129,8 @@ def _take_up(watcher: Watcher, plans: dict[int, Plans], *, before: int) -> None:
     for (asset, code, flag), mark in telemetry.doubted(plans, before=before, hours=hours).items():
         if flag != Flag.NEIGHBOURS:
             last = mark.end - 1
-            watcher.take_up(Stretch(asset, code, Flag(flag), mark.start, last, mark.quality, mark.position, last))
+            stretch = Stretch(asset, code, Flag(flag), mark.start, last, mark.quality, mark.position, last, mark.number)
+            watcher.take_up(stretch)
             _resume_run(watcher, (asset, code), flag, mark)
     watcher.known.update(plans)
 
@@ -140,6 +157,19 @@ def compare_neighbours() -> bool:
     ends = from_micros(hour * HOUR)
     services.flag_unlike(found=queries.unlike_around(ends), ends=ends, passed=passed, now=clock.now())
     return hour < newest
+
+
+def _gathered(stretches: Sequence[Stretch], watcher: Watcher) -> list[Stretch]:
+    """Join what came late, where no good value lies between: a gateway may send a night of -999 after the day."""
+    found = [one for one in stretches if not one.late]
+    for run in runs_of((one for one in stretches if one.late), watcher.late):
+        edges = gaps_of(run)
+        place = (run[0].asset, run[0].code)
+        there = telemetry.means([place[0]], codes=(place[1],), edges=edges) if len(edges) else {}
+        good = there[place][0][::2].tolist() if place in there else [0] * (len(run) - 1)
+        found += joined(run, good)
+        watcher.late[run[0].key] = found[-1]
+    return found
 
 
 def _once(stretches: Sequence[Stretch]) -> list[Stretch]:

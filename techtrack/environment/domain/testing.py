@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import isnan
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from techtrack.airquality.arriving import FRESH, Mark, Memory, step
+from techtrack.airquality.hours import Ints
 from techtrack.airquality.quality import HOUR, Flag, disagreeing
 from techtrack.environment.domain.checks import Plan
 from techtrack.telemetry.domain.quality import Quality
@@ -19,6 +21,11 @@ HUMIDITY: Final = "humidity"
 # How old (µs) the humidity may be by which dust is doubted: some units send both in messages of their own.
 FRESH_HUMIDITY: Final = HOUR
 
+# So many stretches of one test may begin in an hour of a series; the last of them grows over what lies between.
+MOST_AN_HOUR: Final = 60
+# Late values are looked at together that are no farther apart (µs) than this, as far as this in all.
+APART, TOGETHER = HOUR, 24 * HOUR
+
 Place = tuple[int, str]  # asset, parameter
 Plans = Mapping[str, Plan]
 
@@ -27,7 +34,8 @@ Plans = Mapping[str, Plan]
 class Stretch:
     """Doubtful values, from ``start`` to ``end`` (µs, both included); ``position`` is that of its mark.
 
-    ``told`` is up to where the mark says so already.
+    ``told`` is up to where the mark says so already, ``number`` which stretch of its test it is in the hour in which it
+    begins. One that is ``late`` lies before what was tested already.
     """
 
     asset: int
@@ -38,6 +46,25 @@ class Stretch:
     quality: Quality = Quality.BAD
     position: int | None = None
     told: int | None = None
+    number: int = 1
+    late: bool = False
+
+    @property
+    def key(self) -> tuple[int, str, Flag]:
+        """The test that doubts it, of which series."""
+        return self.asset, self.code, self.flag
+
+    def takes_in(self, start: int) -> bool:
+        """Tell whether it grows over what lies before ``start``, because there are too many such stretches.
+
+        A value in two may be a sentinel, once a second: marks of each would be more than the readings.
+        """
+        return self.number >= MOST_AN_HOUR and self.start // HOUR == start // HOUR
+
+    def follow(self, before: Stretch | None) -> None:
+        """Count it: it comes after another one of its test."""
+        if before is not None and before.start // HOUR == self.start // HOUR:
+            self.number = before.number + 1
 
 
 class Row(NamedTuple):
@@ -52,16 +79,17 @@ class Row(NamedTuple):
 class Watcher:
     """What the next values are compared with: how each series stood, the humidity of each asset, open stretches.
 
-    ``last`` is when a series last had a value, a doubtful one too. A series begins as if nothing had been there, unless
-    somebody puts what was into ``memories``; of whom that was done are ``known``.
+    ``last`` is when a series last had a value, a doubtful one too; ``late`` are the last stretches of what came late. A
+    series begins as if nothing had been there, unless somebody puts what was into ``memories``; of whom that was done
+    are ``known``.
     """
 
     known: set[int] = field(default_factory=set)
-
     memories: dict[Place, Memory] = field(default_factory=dict)
     last: dict[Place, int] = field(default_factory=dict)
     humidity: dict[int, tuple[int, float]] = field(default_factory=dict)
     open: dict[tuple[int, str, Flag], Stretch] = field(default_factory=dict)
+    late: dict[tuple[int, str, Flag], Stretch] = field(default_factory=dict)
 
     def test(self, row: Row, plans: Plans) -> Iterable[Stretch]:
         """Test a reading; return the stretches that it begins or makes longer."""
@@ -113,16 +141,59 @@ class Watcher:
     def _stretch(self, place: Place, mark: Mark, plan: Plan) -> Stretch:
         """Return the stretch of a mark: the open one of its kind where only doubtful values lie between."""
         there = self.open.get((*place, mark.flag))
-        if there is None or not (mark.start <= there.end or there.end == self.last.get(place)):
-            there = self.open[*place, mark.flag] = Stretch(
-                *place, mark.flag, mark.start, mark.end, _worth(mark.flag, plan)
-            )
+        joins = there is not None and (mark.start <= there.end or there.end == self.last.get(place))
+        if there is None or not (joins or there.takes_in(mark.start)):
+            before, there = there, Stretch(*place, mark.flag, mark.start, mark.end, _worth(mark.flag, plan))
+            there.follow(before)
+            self.open[there.key] = there
         there.end = max(there.end, mark.end)
         return there
 
     @staticmethod
     def _alone(row: Row, code: str, mark: Mark, plan: Plan) -> Stretch:
-        return Stretch(row.asset, code, mark.flag, mark.start, mark.end, _worth(mark.flag, plan))
+        return Stretch(row.asset, code, mark.flag, mark.start, mark.end, _worth(mark.flag, plan), late=True)
+
+
+def runs_of(late: Iterable[Stretch], last: Mapping[tuple[int, str, Flag], Stretch]) -> Iterable[list[Stretch]]:
+    """Put late stretches in runs that may be joined: of one test and series, in order, not far apart.
+
+    A run goes on from the ``last`` stretch of its test, where that is near before it.
+    """
+    run: list[Stretch] = []
+    for one in sorted(late, key=lambda one: (one.key, one.start)):
+        if run and one.key == run[-1].key and one.start <= run[-1].end:
+            continue
+        if not run or not _may_join(run, one):
+            if run:
+                yield run
+            before = last.get(one.key)
+            run = [before] if before is not None and before.end < one.start and _may_join([before], one) else []
+        run.append(one)
+    if run:
+        yield run
+
+
+def _may_join(run: list[Stretch], one: Stretch) -> bool:
+    near = one.start - run[-1].end <= APART and one.start - run[0].end <= TOGETHER
+    return near and one.key == run[0].key
+
+
+def gaps_of(run: Sequence[Stretch]) -> Ints:
+    """Return the bounds of a run's stretches but the outer two: every other one begins a gap (µs)."""
+    return np.array([[one.end + 1, other.start] for one, other in pairwise(run)], np.int64).reshape(-1)
+
+
+def joined(run: Sequence[Stretch], between: Sequence[int]) -> list[Stretch]:
+    """Join those stretches of a run that have no good value ``between`` them (the number in each gap), or too many."""
+    found = [run[0]]
+    for one, good in zip(run[1:], between, strict=True):
+        there = found[-1]
+        if not good or there.takes_in(one.start):
+            there.end = one.end
+        else:
+            one.follow(there)
+            found.append(one)
+    return found
 
 
 def rows_of(batch: Batch, among: Mapping[int, Plans]) -> Iterable[Row]:

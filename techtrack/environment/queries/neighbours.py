@@ -73,8 +73,9 @@ def _places() -> dict[int, Place]:
     rows = Asset.objects.filter(kind=Kind.SENSOR, status=Status.ACTIVE).order_by("pk")
     columns = rows.values_list("pk", "site", "latitude", "longitude", "site__latitude", "site__longitude")
     found = {}
-    for pk, site, latitude, longitude, *of_site in columns:
-        own = (latitude, longitude) if None not in {latitude, longitude} else of_site
-        if None not in own:
-            found[pk] = Place(own[0], own[1], site)
+    for pk, site, latitude, longitude, of_latitude, of_longitude in columns:
+        if latitude is None or longitude is None:
+            latitude, longitude = of_latitude, of_longitude  # noqa: PLW2901 - where nothing is its own
+        if latitude is not None and longitude is not None:
+            found[pk] = Place(latitude, longitude, site)
     return found

@@ -31,12 +31,13 @@ class Standing(NamedTuple):
 
 
 class Doubted(NamedTuple):
-    """A mark of a test (start <= time < end, µs), and the position at which it stands."""
+    """A mark of a test (start <= time < end, µs), the position at which it stands, and which one of its hour it is."""
 
     start: int
     end: int
     quality: Quality
     position: int
+    number: int = 1
 
 
 def standing(asset_ids: Iterable[int], *, codes: Sequence[str], before: int, hours: int) -> dict[Series, Standing]:
@@ -51,12 +52,14 @@ def standing(asset_ids: Iterable[int], *, codes: Sequence[str], before: int, hou
 
 def doubted(asset_ids: Iterable[int], *, before: int, hours: int) -> dict[tuple[int, str, str], Doubted]:
     """Return the newest mark of each test that ended within ``hours`` before a moment: by asset, parameter, flag."""
-    found = {}
+    found: dict[tuple[int, str, str], Doubted] = {}
     for ids in chunks.parts(asset_ids):
         rows = QualityMark.objects.filter(asset_id__in=ids, end_at__gt=before - HOUR * hours, end_at__lte=before)
         columns = rows.exclude(flag="").order_by("end_at", "position").values_list(*_MARK)
         for asset, code, flag, start, end, quality, position in columns:
-            found[asset, code, flag] = Doubted(start, end, Quality(quality), position)
+            earlier = found.get((asset, code, flag))
+            number = earlier.number + 1 if earlier is not None and earlier.start // HOUR == start // HOUR else 1
+            found[asset, code, flag] = Doubted(start, end, Quality(quality), position, number)
     return found
 
 

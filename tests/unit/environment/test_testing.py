@@ -7,10 +7,20 @@ import pytest
 
 from techtrack.airquality.quality import HOUR, Checks, Flag, flagged
 from techtrack.environment.domain.checks import Plan
-from techtrack.environment.domain.testing import Row, Watcher, rows_of
+from techtrack.environment.domain.testing import (
+    MOST_AN_HOUR,
+    Row,
+    Stretch,
+    Watcher,
+    gaps_of,
+    joined,
+    rows_of,
+    runs_of,
+)
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Batch
 
+MINUTE = HOUR // 60
 DUST = Plan(checks=Checks(minimum=0, maximum=1000, spike=200, resting=5), channels=True)
 
 
@@ -88,6 +98,48 @@ class TestWatcher:
             for _, first, last in (one for one in found if one[0] is flag):
                 covered[first : last + 1] = True
             assert not (marked & ~covered).any(), flag
+
+
+class TestLate:
+    """What came late, in runs that may be joined."""
+
+    def late(self, *starts, flag=Flag.SENTINEL):
+        return [Stretch(1, "pm2_5", flag, start * MINUTE, start * MINUTE, late=True) for start in starts]
+
+    def runs(self, *starts, last=()):
+        found = runs_of(self.late(*starts), {one.key: one for one in last})
+        return [[one.start // MINUTE for one in run] for run in found]
+
+    def test_runs_are_of_what_is_near(self):
+        assert self.runs(5, 1, 61, 65, 126) == [[1, 5, 61, 65], [126]]
+
+    def test_runs_are_of_one_test(self):
+        mixed = [*self.late(1, 3), *self.late(2, flag=Flag.RANGE)]
+        assert sorted(len(run) for run in runs_of(mixed, {})) == [1, 2]
+
+    def test_a_run_goes_on_from_what_is_marked_before_it(self):
+        assert self.runs(70, 71, last=self.late(20)) == [[20, 70, 71]]
+        assert self.runs(10, 11, last=self.late(20)) == [[10, 11]]
+        assert self.runs(90, last=self.late(20)) == [[90]]
+
+    def test_a_run_is_a_day_at_most(self):
+        assert max(len(run) for run in self.runs(*range(0, 48 * 60, 60))) == 25
+
+    def test_are_joined_over_nothing_good(self):
+        (run,) = runs_of(self.late(1, 2, 3, 4), {})
+        found = joined(run, [0, 1, 0])
+        assert [(one.start // MINUTE, one.end // MINUTE) for one in found] == [(1, 2), (3, 4)]
+
+    def test_gaps_lie_between(self):
+        assert gaps_of(self.late(1, 2, 3)).tolist() == [MINUTE + 1, 2 * MINUTE, 2 * MINUTE + 1, 3 * MINUTE]
+
+
+def test_too_many_in_an_hour_grow_into_one_and_the_next_hour_begins_anew():
+    second = HOUR // 3600
+    found = told([-999, 10.0] * 3600, every=second)
+    starts = [first for _, first, _ in found]
+    assert (len(found), starts[MOST_AN_HOUR]) == (2 * MOST_AN_HOUR, 3600)
+    assert [last for _, _, last in found][MOST_AN_HOUR - 1] == 3598
 
 
 def test_rows_are_those_of_some_assets():
