@@ -10,7 +10,7 @@ from typing import Any
 from techtrack.core.errors import Fault, Invalid
 
 # Bodies of the firmwares known here have up to 2 KB.
-LONGEST_BODY = 65_536
+LONGEST_BODY = 16_384
 
 
 class BadBody(Invalid):

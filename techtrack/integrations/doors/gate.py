@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 
 from techtrack.accounts.domain.addresses import client_address
+from techtrack.accounts.domain.lockout import network_of
 from techtrack.core import clock
 from techtrack.core.api import native
 from techtrack.core.api.native import Answer, Application, Gone, Headers, NotOurs, Receive, Scope, Send, declared
@@ -42,11 +44,15 @@ WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many posts may be in work or in line, how many readings wait to be committed, seconds for a body."""
+    """How many posts may be in work or in line, how many readings wait to be committed, seconds for a body.
+
+    ``open_of_one`` is how many bodies that are still to come one address (of IPv6: a network) may keep us waiting for.
+    """
 
     waiting: int = 200
     waiting_readings: int = 500_000
-    patience: float = 30.0
+    patience: float = 5.0
+    open_of_one: int = 16
 
 
 class Gate:
@@ -59,6 +65,7 @@ class Gate:
         self._room = Room(self._limits.waiting * LONGEST_BODY)
         self._patience = Patience(self._limits.patience)
         self._threads = Threads(WORKERS, name="firmwares")
+        self._open = Counter[str]()
         self._in_hand: dict[tuple[str, ...], asyncio.Task[Prepared]] = {}
 
     def close(self) -> None:
@@ -83,8 +90,7 @@ class Gate:
     async def _served(self, post: Post, headers: Headers, receive: Receive) -> Answer:
         try:
             with self._admitted(headers) as place:
-                body = await read_body(receive, place, most=LONGEST_BODY, patience=self._patience)
-                post = replace(post, body=body)
+                post = replace(post, body=await self._read(post, receive, place))
                 prepared = await self._once(post)
             return accepted(post.firmware, prepared)
         except Gone:
@@ -101,6 +107,19 @@ class Gate:
         if self._writer.waiting >= self._limits.waiting_readings:
             raise Saturated
         return self._room.place(size)
+
+    async def _read(self, post: Post, receive: Receive, place: Place) -> bytes:
+        """Return the body; a few who declare much and send nothing do not hold all the room there is."""
+        network = network_of(post.address)
+        if self._open[network] >= self._limits.open_of_one:
+            raise Overloaded
+        self._open[network] += 1
+        try:
+            return await read_body(receive, place, most=LONGEST_BODY, patience=self._patience)
+        finally:
+            self._open[network] -= 1
+            if not self._open[network]:
+                del self._open[network]
 
     async def _once(self, post: Post) -> Prepared:
         """Take in a post; the same one that comes meanwhile, from whoever lost patience, is told apart."""

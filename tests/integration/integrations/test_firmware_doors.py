@@ -203,9 +203,9 @@ class TestSensorCommunity:
         assert set(answer.json()) == told
         assert not newest(station)
 
-    def test_refuses_a_body_of_more_than_64_kb(self, unit):
-        assert push(COMMUNITY, b" " * 65_537, **NODE).status_code == 413
-        assert RejectedPush.objects.get().size == 65_537
+    def test_refuses_a_body_of_more_than_16_kb(self, unit):
+        assert push(COMMUNITY, b" " * 16_385, **NODE).status_code == 413
+        assert RejectedPush.objects.get().size == 16_385
 
     def test_a_get_is_answered_in_the_same_form(self):
         answer = Client().get(COMMUNITY)

@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from techtrack.integrations import services as integrations
+from techtrack.integrations.domain.pushing import LONGEST_BODY
 from techtrack.integrations.doors import firmwares
 from techtrack.integrations.doors.gate import Gate, Limits
 from techtrack.integrations.models import Door, RejectedPush
@@ -59,7 +60,7 @@ class Units:
         await send({"type": "http.response.body", "body": b"{}"})
 
     async def push(self, path: str, body: Any, headers: dict[bytes, bytes] | None = None, **more: Any) -> Answer:
-        """Send one request; ``length`` is what the header says of the body."""
+        """Send one request; ``length`` is what the header says of the body, which comes after the event ``slow``."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         length = more.get("length", len(raw))
         told = {b"host": b"localhost", b"content-type": b"application/json", b"content-length": b"%d" % length}
@@ -69,11 +70,13 @@ class Units:
             "path": path,
             "query_string": b"",
             "headers": list((told | (headers or {})).items()),
-            "client": ("127.0.0.1", 4711),
+            "client": (more.get("address", "127.0.0.1"), 4711),
         }
         answer, pieces = Answer(), [raw]
 
         async def receive() -> Any:
+            if "slow" in more:
+                await more["slow"].wait()
             if not pieces:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": pieces.pop(), "more_body": False}
@@ -237,6 +240,47 @@ class TestGate:
         assert answer.status == 503
         assert answer.headers["retry-after"]
         assert not RejectedPush.objects.exists(), "nobody has to mend that"
+
+    @pytest.mark.parametrize(
+        ("first", "second", "status"),
+        [
+            pytest.param("192.0.2.1", "192.0.2.1", 503, id="the same address"),
+            pytest.param("2001:db8::1", "2001:db8::2", 503, id="the same network of IPv6"),
+            pytest.param("192.0.2.1", "192.0.2.2", 201, id="another address"),
+        ],
+    )
+    def test_waits_for_few_bodies_of_one_address_at_once(self, first, second, status, units, station):
+        factories.make_push_unit(station)
+        door = units(Limits(open_of_one=2))
+
+        async def scene() -> tuple[int, list[int], int]:
+            slow = asyncio.Event()
+            held = [asyncio.create_task(door.push(COMMUNITY, b"{}", address=first, slow=slow)) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            meanwhile = await door.push(COMMUNITY, DUST, NODE, address=second)
+            slow.set()
+            over = [answer.status for answer in await asyncio.gather(*held)]
+            return meanwhile.status, over, (await door.push(COMMUNITY, b"{}", NODE, address=first)).status
+
+        assert asyncio.run(scene()) == (status, [403, 403], 400), "once they have come, there is room again"
+
+    def test_as_many_as_may_wait_from_one_address_leave_room_for_others(self, units, station):
+        factories.make_push_unit(station)
+        door = units()
+
+        async def scene() -> int:
+            slow = asyncio.Event()
+            held = [
+                asyncio.create_task(door.push(COMMUNITY, b"{}", address="192.0.2.1", slow=slow, length=LONGEST_BODY))
+                for _ in range(Limits().waiting + 20)
+            ]
+            await asyncio.sleep(0.2)
+            status = (await door.push(COMMUNITY, DUST, NODE)).status
+            slow.set()
+            await asyncio.gather(*held)
+            return status
+
+        assert asyncio.run(scene()) == 201
 
     def test_says_503_and_stores_nothing_where_the_database_is_away(self, units, station):
         factories.make_push_unit(station)
