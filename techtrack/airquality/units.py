@@ -75,8 +75,8 @@ class Amount:
 def factor(parameter: str, *, measured: Amount, wanted: Amount) -> float:
     """Return what values of a parameter are multiplied with to be ``wanted``.
 
-    A mass of gas needs the reference of its own side to become a mixing ratio, or to come from one. Between masses a
-    reference counts where both sides declare one; dust is never converted to another state of the air.
+    A mass of gas needs the reference of its own side to become a mixing ratio, or to come from one. Between masses it
+    needs its own where the ``wanted`` one has one; dust is never converted to another state of the air.
 
     Raises:
         Undeclared: a unit or a reference is missing that the conversion needs; faults point below ``/{parameter}``.
@@ -95,11 +95,11 @@ def factor(parameter: str, *, measured: Amount, wanted: Amount) -> float:
 
 
 def _restated(parameter: str, measured: Reference | None, wanted: Reference | None) -> float:
-    if parameter not in MOLAR_MASSES or measured is None or wanted is None or measured == wanted:
+    if parameter not in MOLAR_MASSES or wanted is None or measured == wanted:
         return 1.0
     pointer = member("", parameter)
     after = mass_of_ppb(parameter, at=wanted, pointer=pointer)
-    return after / mass_of_ppb(parameter, at=measured, pointer=pointer)
+    return after / mass_of_ppb(parameter, at=measured or Reference(), pointer=pointer)
 
 
 def _spelt(parameter: str, unit: str, pointer: str) -> str:
@@ -114,6 +114,6 @@ def _spelt(parameter: str, unit: str, pointer: str) -> str:
 
 def _declared(value: float | None, name: str, parameter: str, pointer: str) -> float:
     if value is None:
-        told = f"the reference {name} of {parameter} is not declared, and mass and mixing ratio are compared by it"
+        told = f"the reference {name} of {parameter} is not declared, and a mass of gas is compared by it"
         raise Undeclared(told, pointer=f"{pointer}/reference_{name}")
     return value

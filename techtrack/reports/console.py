@@ -35,7 +35,9 @@ def air_report(*, site: str, period: str, limits: str, standard: str, xlsx: Path
     for line in _told(content):
         console.print(line)
     if xlsx is not None:
-        xlsx.write_bytes(as_workbook(sheets_of(with_names(content), {"title": content["title"], "state": "preliminary"})))
+        xlsx.write_bytes(
+            as_workbook(sheets_of(with_names(content), {"title": content["title"], "state": "preliminary"}))
+        )
         console.print(f"Written: {escape(str(xlsx))}")
     return OK
 

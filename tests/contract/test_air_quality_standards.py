@@ -11,7 +11,7 @@ import pytest
 from techtrack.airquality.indexing import Indexed
 from techtrack.airquality.standard import standards
 from techtrack.airquality.tables import AS_IT_IS, Bands
-from tests.unit.airquality.air import AT, still
+from tests.unit.airquality.air import AT, reference_of, still
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference" / "air-quality-standards"
 INDEXED = [name for name in standards.names() if isinstance(standards.get(name), Indexed)]
@@ -24,6 +24,12 @@ def page(name):
 def example(name):
     (found,) = re.findall(r"```json\n(.*?)\n```", page(name), re.DOTALL)
     return json.loads(found)
+
+
+def air_of(shown):
+    """The still air of an example, its gases in the state of the standard's own tables."""
+    reference = reference_of(shown["standard"])
+    return {one: still(said["value"], said["unit"], reference=reference) for one, said in shown["air"].items()}
 
 
 def breakpoints(table):
@@ -61,7 +67,7 @@ class TestTheStandard:
 
     def test_judges_what_its_page_shows(self, name):
         shown = example(name)
-        hours = {one: still(said["value"], said["unit"]) for one, said in shown["air"].items()}
+        hours = air_of(shown)
         found = standards.get(shown["standard"]).judge(hours, at=AT, method=shown["method"])
         assert shown["standard"] == name
         assert (found.index, found.category.name) == (shown["index"], shown["category"])
@@ -69,7 +75,7 @@ class TestTheStandard:
 
     def test_has_the_same_index_in_its_history(self, name):
         shown = example(name)
-        hours = {one: still(said["value"], said["unit"]) for one, said in shown["air"].items()}
+        hours = air_of(shown)
         assert standards.get(name).history(hours, method=shown["method"]).index[-1] == shown["index"]
 
 

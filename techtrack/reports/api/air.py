@@ -70,7 +70,9 @@ class WholeAirReportSerializer(AirReportSerializer):
     """A report with what it says."""
 
     intact = serializers.SerializerMethodField(help_text="whether the content still has the checksum")
-    people = serializers.SerializerMethodField(help_text="user names by the numbers in `content`, of who is still there")
+    people = serializers.SerializerMethodField(
+        help_text="user names by the numbers in `content`, of who is still there"
+    )
     content = ObjectField(read_only=True)
 
     class Meta(AirReportSerializer.Meta):

@@ -10,7 +10,18 @@ import pytest
 from techtrack.airquality.standard import standards
 from techtrack.airquality.tables import NONE
 from techtrack.core.errors import Invalid
-from tests.unit.airquality.air import AT, EU_AIR, HOUR, series, still, sub_index, unit_of, verdict
+from tests.unit.airquality.air import (
+    AT,
+    EU_AIR,
+    HOUR,
+    WARM_AIR,
+    reference_of,
+    series,
+    still,
+    sub_index,
+    unit_of,
+    verdict,
+)
 
 
 def judged(name, hours, method=None):
@@ -32,7 +43,8 @@ class TestCompleteness:
     )
     def test_is_enough_with_as_many_hours_and_not_with_one_less(self, name, parameter, hours, least):
         for known in (least, least - 1):
-            air = {parameter: series([None] * (hours - known) + [20.0] * known, unit_of(name, parameter))}
+            values = [None] * (hours - known) + [20.0] * known
+            air = {parameter: series(values, unit_of(name, parameter), reference=reference_of(name))}
             (found,) = judged(name, air, "average").pollutants
             assert found.completeness == known / hours
             assert (found.index is not None) == (known == least)
@@ -108,7 +120,7 @@ class TestIndia:
         assert sub_index("in_naqi", "pm2_5", value) == index
 
     def test_takes_the_hour_of_ozone_above_208(self):
-        air = {"o3": series([100.0] * 7 + [478.0])}
+        air = {"o3": series([100.0] * 7 + [478.0], reference=WARM_AIR)}
         (found,) = judged("in_naqi", air).pollutants
         assert (found.averaging, found.index) == ("1 h", 350)
 
@@ -132,11 +144,11 @@ class TestUnitedKingdom:
 
     def test_looks_at_the_highest_quarter_of_sulphur_dioxide(self):
         quarters = np.array([[20.0, 300.0, np.nan, 40.0]])
-        found = judged("uk_daqi", {"so2": series([120.0], quarters=quarters)})
+        found = judged("uk_daqi", {"so2": series([120.0], quarters=quarters, reference=EU_AIR)})
         assert (found.index, found.pollutants[0].averaging) == (4, "15 min")
 
     def test_cannot_tell_quarters_from_hours(self):
-        (found,) = judged("uk_daqi", {"so2": series([120.0])}).pollutants
+        (found,) = judged("uk_daqi", {"so2": series([120.0], reference=EU_AIR)}).pollutants
         assert (found.index, found.reason) == (None, "no mean of 15 minutes is known of the latest hour")
 
 
@@ -161,10 +173,10 @@ class TestCanada:
 
 class TestChina:
     def test_looks_at_the_day_of_sulphur_dioxide_above_800_in_an_hour(self):
-        air = {"so2": series([100.0] * 23 + [900.0])}
+        air = {"so2": series([100.0] * 23 + [900.0], reference=WARM_AIR)}
         (found,) = judged("cn_hj633", air, "hourly").pollutants
         assert (found.averaging, found.index) == ("1 h", 200)
-        air = {"so2": series([1700.0] * 24)}
+        air = {"so2": series([1700.0] * 24, reference=WARM_AIR)}
         (found,) = judged("cn_hj633", air, "hourly").pollutants
         assert (found.averaging, found.index) == ("24 h", 320)
 
@@ -195,6 +207,15 @@ class TestRefusals:
                 ("/no2/reference_temperature", "undeclared"),
             ]
 
+    @pytest.mark.parametrize("name", ["eu_eaqi", "uk_daqi", "in_naqi", "cn_hj633"])
+    def test_a_mass_of_gas_without_its_reference_where_the_standard_has_another_perhaps(self, name):
+        air = {"no2": still(40.0), "pm2_5": still(9.0)}
+        for ask in (lambda: judged(name, air), lambda: standards.get(name).history(air)):
+            with pytest.raises(Invalid) as raised:
+                ask()
+            assert [one.pointer for one in raised.value.faults] == ["/no2/reference_temperature"]
+        assert judged(name, air | {"no2": still(21.0, "ppb")}).pollutants
+
     def test_a_parameter_without_unit(self):
         with pytest.raises(Invalid) as raised:
             judged("eu_eaqi", {"pm2_5": still(9.0, "")})
@@ -220,7 +241,7 @@ class TestHistory:
             assert (len(found.index), len(found.dominant)) == (0, 0)
 
     def test_spans_all_parameters(self):
-        air = {"pm2_5": series([9.0, 9.0], last=AT), "no2": series([26.0], last=AT + 2 * HOUR)}
+        air = {"pm2_5": series([9.0, 9.0], last=AT), "no2": series([26.0], last=AT + 2 * HOUR, reference=EU_AIR)}
         found = standards.get("eu_eaqi").history(air)
         assert found.first == AT - HOUR
         assert found.index.tolist() == [2, 2, NONE, 3]

@@ -63,7 +63,7 @@ class TestFactor:
             pytest.param(
                 "no2", Amount("ug/m3", EU), Amount("ug/m3", WARM), 293.15 / 298.15, id="from one air to another"
             ),
-            pytest.param("no2", Amount("ug/m3"), Amount("ug/m3", WARM), 1.0, id="masses of air that is not declared"),
+            pytest.param("no2", Amount("ug/m3"), Amount("mg/m3"), 0.001, id="masses of whatever air"),
             pytest.param("pm10", Amount("ug/m3", EU), Amount("ug/m3", WARM), 1.0, id="dust is never restated"),
         ],
     )
@@ -85,6 +85,22 @@ class TestFactor:
                 "/o3/reference_temperature",
                 "undeclared",
                 id="none of the other",
+            ),
+            pytest.param(
+                "o3",
+                Amount("ug/m3"),
+                Amount("ug/m3", EU),
+                "/o3/reference_temperature",
+                "undeclared",
+                id="a mass of some air where that of another is wanted",
+            ),
+            pytest.param(
+                "o3",
+                Amount("ug/m3", Reference(20.0, None)),
+                Amount("ug/m3", EU),
+                "/o3/reference_pressure",
+                "undeclared",
+                id="a mass of some pressure",
             ),
             pytest.param("pm10", Amount("[ppb]"), Amount("ug/m3"), "/pm10/unit", "invalid", id="dust has no ratio"),
         ],
