@@ -128,6 +128,7 @@ def refusal(post: Post, error: Exception, *, now: datetime) -> Answer:
 def _record(post: Post, code: str, detail: str, now: datetime) -> None:
     data, _ = _parsed(post.body) if len(post.body) <= LONGEST_BODY else (None, None)
     caller = post.caller(post.firmware.unit_of(data))
+    sensor_id: int | None
     try:
         sensor_id = services.bind(caller=caller, now=now).sensor_id
     except MENDABLE:
