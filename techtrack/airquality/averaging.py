@@ -18,6 +18,7 @@ DAY_HOURS = 24
 EIGHT = 8
 # Three quarters, as EU, US and UK demand of eight hours.
 EIGHT_NEEDS = 6
+# The hour of the day at which the first of the 17 means begins (US), or the first of them has its last hour (China).
 FIRST_OF_17 = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -112,11 +113,19 @@ def daily_maximum_8h_us(whole: Ints, days: Days, *, least: int = 13) -> Ints:
     """Return the same as the US takes it: of the 17 means that begin from 07:00 to 23:00, ``least`` of which are known.
 
     40 CFR 50 appendix U (2015); each mean belongs to the day on which it begins. The rule that a day with less counts
-    nevertheless where its highest mean is above the standard is for the caller: it knows the standard.
+    nevertheless where its highest mean is above the standard is for the caller: it knows the standard (``least=1``).
     """
     # The mean that begins with hour i is the one that ends seven hours later.
     begun = np.concatenate([eight_hours(whole)[EIGHT - 1 :], np.full(min(EIGHT - 1, len(whole)), MISSING)])
     return daily_maximum(np.where(days.hour >= FIRST_OF_17, begun, MISSING), days, least=least)
+
+
+def daily_maximum_8h_cn(whole: Ints, days: Days, *, least: int = 14) -> Ints:
+    """Return the same as China takes it: of the 17 means that end from 08:00 to 24:00, ``least`` of which are known.
+
+    HJ 663-2013; the evening before is no part of the day. A day with less counts as it does in the US.
+    """
+    return daily_maximum(np.where(days.hour >= FIRST_OF_17, eight_hours(whole), MISSING), days, least=least)
 
 
 def wind_mean(directions: Floats, speeds: Floats | None = None) -> tuple[float, float]:

@@ -6,8 +6,8 @@ The year is that of the site's standard time and counted in whole days: the day 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from techtrack.airquality.averaging import (
     daily,
     daily_maximum,
     daily_maximum_8h,
+    daily_maximum_8h_cn,
     daily_maximum_8h_us,
     days_of,
 )
@@ -127,12 +128,11 @@ def _why(periods: Periods, limits: LimitSet) -> str:
 
 def _periods(limit: Limit, hours: Hours, limits: LimitSet, year: Year) -> Periods:
     """Return the periods of a limit in the days that are over."""
-    multiplier = factor(limit.parameter, measured=Amount(hours.unit, hours.reference), wanted=limit.amount)
     # A day more on either side: means of eight hours reach over midnight.
     axis = Axis(year.begin - DAY + HOUR, (year.days + 2) * DAY_HOURS)
-    laid = micros(axis.lay(hours.values, first=hours.first) * multiplier)
     days = days_of(axis.first, length=axis.length, offset=year.offset)
-    found = _by_day(limit.basis, laid, days, limits)
+    laid = micros(axis.lay(hours.values, first=hours.first) * _multipliers(limit, hours, limits, days))
+    found = _by_day(limit, laid, days, limits)
     a_day = limit.basis.a_day
     # Of the days and the one after them, which tells how many months are over.
     dates = np.arange(year.days + 1, dtype=np.int64) + days.first + 1
@@ -140,8 +140,19 @@ def _periods(limit: Limit, hours: Hours, limits: LimitSet, year: Year) -> Period
     return Periods(found[a_day : len(found) - a_day], np.repeat(month[:-1], a_day), int(month[-1]))
 
 
-def _by_day(basis: Basis, laid: Ints, days: Days, limits: LimitSet) -> Ints:
-    match basis:
+def _multipliers(limit: Limit, hours: Hours, limits: LimitSet, days: Days) -> Floats:
+    """Return what each hour is multiplied with to be in the limit's unit, at the reference that held on its day."""
+    measured = Amount(hours.unit, hours.reference)
+    found = np.full(len(days.number), factor(limit.parameter, measured=measured, wanted=limit.amount))
+    if limits.formerly is not None:
+        former = replace(limit.amount, reference=limits.formerly.reference)
+        before = days.first + days.number < (limits.formerly.until - date(1970, 1, 1)).days
+        found[before] = factor(limit.parameter, measured=measured, wanted=former)
+    return found
+
+
+def _by_day(limit: Limit, laid: Ints, days: Days, limits: LimitSet) -> Ints:
+    match limit.basis:
         case Basis.HOUR:
             return laid
         case Basis.DAY:
@@ -149,9 +160,16 @@ def _by_day(basis: Basis, laid: Ints, days: Days, limits: LimitSet) -> Ints:
         case Basis.HIGHEST_HOUR:
             return daily_maximum(laid, days, least=limits.day_needs)
         case Basis.HIGHEST_8H:
-            return daily_maximum_8h(laid, days, least=limits.eight_needs)
+            return daily_maximum_8h(laid, days)
         case Basis.HIGHEST_8H_US:
-            return daily_maximum_8h_us(laid, days, least=limits.eight_needs)
+            return _above_or(limit, daily_maximum_8h_us(laid, days, least=1), daily_maximum_8h_us(laid, days))
+        case Basis.HIGHEST_8H_CN:
+            return _above_or(limit, daily_maximum_8h_cn(laid, days, least=1), daily_maximum_8h_cn(laid, days))
+
+
+def _above_or(limit: Limit, whatever: Ints, enough: Ints) -> Ints:
+    """Return the days of which enough is known, and those above the limit: what is not known lowers no maximum."""
+    return np.where(limit.brought(whatever) > whole(limit.value), whatever, enough)
 
 
 def _forecast(limit: Limit, periods: Periods, value: float | None, year: Year) -> Forecast | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from techtrack.airquality.limits import (
     Allowed,
     Basis,
     Form,
+    Formerly,
     Interpolated,
     Limit,
     LimitSet,
@@ -24,7 +26,7 @@ from techtrack.airquality.units import Amount, Reference
 from techtrack.core.errors import Invalid
 
 # Gases of the EU at 20 °C (2024/2881, annex VI), of WHO and of China since 2018 at 25 °C.
-EU_AIR, WARM_AIR = Reference(20.0, 1013.25), Reference(25.0, 1013.25)
+EU_AIR, WARM_AIR, COLD_AIR = Reference(20.0, 1013.25), Reference(25.0, 1013.25), Reference(0.0, 1013.25)
 EU_MASS, EU_MILLIGRAM = Amount("ug/m3", EU_AIR), Amount("mg/m3", EU_AIR)
 MASS, MILLIGRAM = Amount("ug/m3", WARM_AIR), Amount("mg/m3", WARM_AIR)
 PPM, PPB = Amount("[ppm]"), Amount("[ppb]")
@@ -161,7 +163,6 @@ US_NAAQS = LimitSet(
         Limit("co_hour", "co", Decimal(35), PPM, HOUR, Allowed(1)),
     ),
     capture=0.75,
-    eight_needs=13,
 )
 
 # -- GB 3095-2012, class 2, judged by the percentiles of HJ 663-2013 --------------------------------------------------
@@ -183,13 +184,14 @@ GB_3095_2012 = LimitSet(
         Limit("so2_hour", "so2", Decimal(500), MASS, HOUR, Allowed(0)),
         Limit("co_day", "co", Decimal(4), MILLIGRAM, DAY, C95),
         Limit("co_hour", "co", Decimal(10), MILLIGRAM, HOUR, Allowed(0)),
-        Limit("o3_8h", "o3", Decimal(160), MASS, HIGHEST_8H, C90),
+        Limit("o3_8h", "o3", Decimal(160), MASS, Basis.HIGHEST_8H_CN, C90),
         Limit("o3_hour", "o3", Decimal(200), MASS, HOUR, Allowed(0)),
     ),
-    # 324 days of a year and 20 hours of a day; of the means of eight hours 14 of a day (GB 3095-2012, table 4).
+    # 324 days of a year and 20 hours of a day (GB 3095-2012, table 4).
     capture=324 / 365,
     day_needs=20,
-    eight_needs=14,
+    # The amendment of 2018 replaced 273 K.
+    formerly=Formerly(date(2018, 9, 1), COLD_AIR),
 )
 
 LIMIT_SETS: Mapping[str, LimitSet] = MappingProxyType(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -18,7 +19,7 @@ import numpy as np
 
 from techtrack.airquality.hours import MISSING, Ints
 from techtrack.airquality.tables import How, Rounding
-from techtrack.airquality.units import Amount
+from techtrack.airquality.units import Amount, Reference
 
 
 class Basis(StrEnum):
@@ -29,6 +30,7 @@ class Basis(StrEnum):
     HIGHEST_HOUR = "highest hour of a day"
     HIGHEST_8H = "highest 8 h of a day"
     HIGHEST_8H_US = "highest 8 h of a day, begun from 07:00 to 23:00"
+    HIGHEST_8H_CN = "highest 8 h of a day, ended from 08:00 to 24:00"
 
     @property
     def a_day(self) -> int:
@@ -196,10 +198,18 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Formerly:
+    """The state of the air that gases were meant at before the day ``until``."""
+
+    until: date
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSet:
     """Limits that hold together; ``capture`` of a year must be known, and ``day_needs`` hours of a day.
 
-    ``eight_needs`` is how many means of eight hours a day needs for its highest to count.
+    Until ``formerly`` gases were meant at another reference.
     """
 
     name: str
@@ -208,7 +218,7 @@ class LimitSet:
     limits: tuple[Limit, ...]
     capture: float
     day_needs: int = 18
-    eight_needs: int = 18
+    formerly: Formerly | None = None
 
 
 def mean(whole: Sequence[int] | Ints) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from techtrack.airquality.indexing import Edition, Indexed, Scale
@@ -10,8 +11,8 @@ from techtrack.airquality.standard import Category, standards
 from techtrack.airquality.tables import Lines, Whole, joined
 from techtrack.airquality.units import Amount, Reference
 
-# GB 3095-2012, amendment of 2018: gases at 298.15 K and 1013.25 hPa (273 K before 1 September 2018).
-AMBIENT = Reference(25.0, 1013.25)
+# GB 3095-2012, amendment of 2018: gases at 298.15 K and 1013.25 hPa; 273 K before 1 September 2018.
+AMBIENT, FORMERLY = Reference(25.0, 1013.25), Reference(0.0, 1013.25)
 MASS, MILLIGRAM = Amount("ug/m3", AMBIENT), Amount("mg/m3", AMBIENT)
 # GB 3095-2012, table 4: a day needs 20 hours, eight hours need six.
 HOUR, EIGHT_HOURS, DAY = Mean(1, 1), Mean(8, 6), Mean(24, 20)
@@ -38,6 +39,15 @@ NO2_1H = Scale("no2", MASS, HOUR, table("0 100 200 700 1200 2340 3090 3840"))
 CO_24H = Scale("co", MILLIGRAM, DAY, table("0 2 4 14 24 36 48 60"))
 CO_1H = Scale("co", MILLIGRAM, HOUR, table("0 5 10 35 60 90 120 150"))
 
+SCALES = {
+    "average": (PM2_5, PM10, O3_8H, O3_1H, SO2_24H, NO2_24H, CO_24H),
+    "hourly": (PM2_5, PM10, O3_1H, SO2_1H, SO2_24H, NO2_1H, CO_1H),
+}
+COLD_SCALES = {
+    method: tuple(replace(one, amount=replace(one.amount, reference=FORMERLY)) for one in scales)
+    for method, scales in SCALES.items()
+}
+
 CN_HJ633 = standards.register("cn_hj633")(
     Indexed(
         name="cn_hj633",
@@ -63,14 +73,9 @@ CN_HJ633 = standards.register("cn_hj633")(
             ),
         ),
         editions=(
-            Edition(
-                "2012 edition",
-                date(2012, 2, 29),
-                {
-                    "average": (PM2_5, PM10, O3_8H, O3_1H, SO2_24H, NO2_24H, CO_24H),
-                    "hourly": (PM2_5, PM10, O3_1H, SO2_1H, SO2_24H, NO2_1H, CO_1H),
-                },
-            ),
+            Edition("2012 edition", date(2012, 2, 29), COLD_SCALES),
+            Edition("2012 edition, amended 2018", date(2018, 9, 1), SCALES),
+            Edition("2012 edition, which HJ 633-2026 has replaced", date(2026, 3, 1), SCALES),
         ),
         # A day that is excellent has no primary pollutant.
         dominates_above=50,

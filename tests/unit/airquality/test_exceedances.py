@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -94,6 +95,52 @@ class TestAYear:
         for high, exceeded in ((4, True), (3, False)):
             hours = air(days((200, 0.05), (high, 0.071), (165 - high, 0.05)), "[ppm]")
             assert report(US_NAAQS, "o3", hours)["o3_8h"].exceeded == exceeded
+
+    def test_in_the_us_counts_a_day_above_however_little_is_known_of_it(self):
+        values = np.full(24 * 365, NONE)
+        # Ten days of which twelve hours are known: seven means that begin from 07:00 on.
+        for day in range(100, 110):
+            values[24 * day + 7 : 24 * day + 19] = 0.09
+            values[24 * (day + 30) + 7 : 24 * (day + 30) + 19] = 0.0709
+        found = report(US_NAAQS, "o3", air(values, "[ppm]"))["o3_8h"]
+        assert (found.used, found.exceeded, found.capture) == (10, True, pytest.approx(10 / 365))
+
+    def test_in_the_us_needs_three_quarters_of_a_day_of_carbon_monoxide(self):
+        values = days((365, 5))
+        # Eighteen hours of each day make 15 means of eight hours; ozone, of which 17 count, needs 13.
+        values.reshape(365, 24)[:, 18:] = NONE
+        assert report(US_NAAQS, "co", air(values, "[ppm]"))["co_8h"].capture < 0.01
+
+    def test_in_china_knows_nothing_of_the_evening_before(self):
+        values = days((365, 50))
+        evening = (datetime(2025, 6, 30, 18, tzinfo=UTC) - BEGIN) // HOUR
+        values[evening : evening + 6] = 300.0
+        found = report(GB_3095_2012, "o3", air(values))["o3_8h"]
+        assert (found.used, found.limit.basis) == (1, "highest 8 h of a day, ended from 08:00 to 24:00")
+
+    def test_in_china_counts_a_day_above_however_little_is_known_of_it(self):
+        values = days((365, 50))
+        values[24 * 100 : 24 * 101], values[24 * 200 : 24 * 201] = NONE, NONE
+        values[24 * 100 + 10 : 24 * 100 + 18], values[24 * 200 + 10 : 24 * 200 + 18] = 300.0, 50.0
+        found = report(GB_3095_2012, "o3", air(values))["o3_8h"]
+        assert (found.used, found.capture) == (1, pytest.approx(364 / 365))
+
+    @pytest.mark.parametrize(
+        ("year", "used"),
+        [
+            pytest.param(2016, 3, id="at 0 °C: 520 is above 500"),
+            pytest.param(2018, 2, id="at 0 °C until the end of August"),
+            pytest.param(2019, 0, id="at 25 °C: 520 at 0 °C are 476"),
+        ],
+    )
+    def test_in_china_is_of_the_air_that_was_declared_then(self, year, used):
+        begin = datetime(year, 1, 1, tzinfo=UTC)
+        values = days((366, 20))
+        for month in (2, 8, 9):
+            values[(datetime(year, month, 10, tzinfo=UTC) - begin) // HOUR] = 520.0
+        cold = replace(air(values, begin=begin), reference=Reference(0.0, 1013.25))
+        found = report(GB_3095_2012, "so2", cold, at=datetime(year + 1, 1, 1, tzinfo=UTC), year=year)
+        assert found["so2_hour"].used == used
 
     def test_in_china_is_a_percentile_between_days(self):
         found = report(GB_3095_2012, "pm2_5", air(days((346, 50), (19, 100))))["pm2_5_day"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from techtrack.airquality.standard import standards
 from techtrack.airquality.tables import NONE
+from techtrack.airquality.units import Reference
 from techtrack.core.errors import Invalid
 from tests.unit.airquality.air import (
     AT,
@@ -179,6 +180,25 @@ class TestChina:
         air = {"so2": series([1700.0] * 24, reference=WARM_AIR)}
         (found,) = judged("cn_hj633", air, "hourly").pollutants
         assert (found.averaging, found.index) == ("24 h", 320)
+
+    @pytest.mark.parametrize(
+        ("at", "concentration", "edition"),
+        [
+            pytest.param(datetime(2018, 8, 31, tzinfo=UTC), "520", "2012 edition", id="at 0 °C"),
+            pytest.param(datetime(2018, 9, 2, tzinfo=UTC), "476.397786", "2012 edition, amended 2018", id="at 25 °C"),
+            pytest.param(
+                datetime(2026, 4, 1, tzinfo=UTC),
+                "476.397786",
+                "2012 edition, which HJ 633-2026 has replaced",
+                id="which no longer holds",
+            ),
+        ],
+    )
+    def test_takes_the_air_that_was_declared_then(self, at, concentration, edition):
+        air = {"so2": series([520.0] * 24, reference=Reference(0.0, 1013.25), last=at)}
+        found = standards.get("cn_hj633").judge(air, at=at, method="hourly")
+        assert float(found.pollutants[0].concentration) == pytest.approx(float(concentration), abs=1e-3)
+        assert found.edition == edition
 
     def test_rounds_up(self):
         # 50 + (36 - 35) * 50 / 40 = 51.25
