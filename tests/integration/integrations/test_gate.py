@@ -271,8 +271,8 @@ class TestGate:
         async def scene() -> int:
             slow = asyncio.Event()
             held = [
-                asyncio.create_task(door.push(COMMUNITY, b"{}", address="192.0.2.1", slow=slow, length=LONGEST_BODY))
-                for _ in range(Limits().waiting + 20)
+                asyncio.create_task(door.push(COMMUNITY, b"{}", address="192.0.2.1", slow=slow, length=length))
+                for length in [LONGEST_BODY] * Limits().waiting + [2] * Limits().waiting
             ]
             await asyncio.sleep(0.2)
             status = (await door.push(COMMUNITY, DUST, NODE)).status
