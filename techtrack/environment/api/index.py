@@ -29,6 +29,8 @@ from techtrack.telemetry import queries as telemetry
 MOST_SENSORS = 200
 USUAL = timedelta(days=7)
 LONGEST = timedelta(days=3660)
+# Quarters of hours are in no rollup.
+LONGEST_OF_QUARTERS = timedelta(days=92)
 
 
 class SensorIndexView(APIView):
@@ -82,7 +84,7 @@ _SITE = inline_serializer(
 
 
 class SiteIndexView(APIView):
-    """The index of the air at each sensor of a site that the caller may see; that of the site is the highest."""
+    """The index at each sensor of a site that measures air and the caller may see; that of the site is the highest."""
 
     @extend_schema(
         operation_id="site_air_quality",
@@ -96,9 +98,10 @@ class SiteIndexView(APIView):
         standard, method = asking.asked_standard(request)
         at, access = asking.asked_moment(request), request.auth
         rows = Asset.objects.visible_to(access).filter(site=site, kind=Kind.SENSOR)  # type: ignore[arg-type]
-        sensors = telemetry.subjects(rows.exclude(status=Status.RETIRED))
+        sensors = queries.of_air(telemetry.subjects(rows.exclude(status=Status.RETIRED)), standard.parameters)
         if len(sensors) > MOST_SENSORS:
-            raise Invalid(f"the site has {len(sensors)} sensors, and {MOST_SENSORS} are judged at once")
+            told = f"the site has {len(sensors)} sensors of air, and {MOST_SENSORS} are judged at once"
+            raise Invalid(told, pointer="/site")
         with asking.about_the_query():
             judged = queries.index_now(sensors, standard=standard, method=method, at=at)
         return Response({"site": site.pk} | _site(standard, chosen_method(method, standard.methods), at, judged))
@@ -181,6 +184,9 @@ class SensorHistoryView(APIView):
             raise Invalid("from lies before to", pointer="?from")
         if end - start > LONGEST:
             raise Invalid(f"{LONGEST.days} days at most come at once", pointer="?from")
+        if end - start > LONGEST_OF_QUARTERS and queries.of_air([sensor], queries.quarters_of(standard)):
+            told = f"{LONGEST_OF_QUARTERS.days} days at most come at once of what is judged by quarters of hours"
+            raise Invalid(told, pointer="?from")
         offset = queries.offset_of(sensor, year=end.year)
         first = queries.last_full_hour(start, offset=offset) + HOUR
         length = max((queries.last_full_hour(end, offset=offset) - first) // HOUR + 1, 0)

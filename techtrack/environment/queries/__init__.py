@@ -7,10 +7,11 @@ from techtrack.environment.queries.air import (
     corrected,
     declared_for,
     last_full_hour,
+    of_air,
     raw_and_corrected,
     references_of,
 )
-from techtrack.environment.queries.index import Judged, index_history, index_now, worst
+from techtrack.environment.queries.index import Judged, index_history, index_now, quarters_of, worst
 from techtrack.environment.queries.neighbours import Unlike, unlike_around
 from techtrack.environment.queries.plans import plans_of
 from techtrack.environment.queries.year import (
@@ -36,8 +37,10 @@ __all__ = [
     "index_history",
     "index_now",
     "last_full_hour",
+    "of_air",
     "offset_of",
     "plans_of",
+    "quarters_of",
     "raw_and_corrected",
     "references_of",
     "unlike_around",

@@ -17,9 +17,12 @@ from techtrack.environment.domain.settings import Declared
 from techtrack.environment.models import AirSettings, declared_of
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.queries import Subject
+from techtrack.telemetry.store.base import Series
 
 HOUR = 3_600_000_000
 QUARTERS = 4
+# What is not in rollups is read in such pieces: two days of seconds are 30 MB.
+PIECE = 48 * HOUR
 HUMIDITY = "humidity"
 # What each asset has ever measured.
 Measured = Mapping[int, Sequence[str]]
@@ -64,7 +67,7 @@ def air_of(
     ids = [subject.id for subject in subjects]
     declared, measured = declared_for(ids), measured_by(ids, codes) if measured is None else measured
     wanted = [*codes, HUMIDITY] if any(one.corrections for one in declared.values()) else codes
-    found = telemetry.means(ids, codes=wanted, edges=stretch.edges()) if measured else {}
+    found = _means(ids, wanted, stretch.edges()) if measured else {}
     units = telemetry.units((subject, code) for subject in subjects for code in measured.get(subject.id, ()))
     air = {}
     for subject in subjects:
@@ -103,7 +106,7 @@ def raw_and_corrected(
 ) -> tuple[Hours, Hours]:
     """Return hours of a parameter of dust as they were sent, and corrected in a way that may be another than usual."""
     stretch = Stretch(first, length)
-    found = telemetry.means([subject.id], codes=(code, HUMIDITY), edges=stretch.edges()) if length else {}
+    found = _means([subject.id], (code, HUMIDITY), stretch.edges()) if length else {}
     unit = telemetry.units([(subject, code)])[subject.id, code]
     raw = _hours(stretch, found.get((subject.id, code)), subject, unit)
     humidity = _hours(stretch, found.get((subject.id, HUMIDITY)), subject, "%")
@@ -141,9 +144,36 @@ def measured_by(ids: Sequence[int], codes: Sequence[str]) -> Measured:
     return {asset: [code for code in codes if code in values] for asset, values in newest.items()}
 
 
+def of_air(subjects: Sequence[Subject], codes: Sequence[str]) -> list[Subject]:
+    """Leave out the sensors that have measured something, and never one of ``codes``."""
+    measured = measured_by([subject.id for subject in subjects], codes)
+    return [subject for subject in subjects if measured.get(subject.id, codes)]
+
+
+def _means(ids: Sequence[int], codes: Sequence[str], edges: Ints) -> dict[Series, tuple[Ints, Floats]]:
+    """Return what ``telemetry.means`` does, in memory that does not grow with the span.
+
+    Full hours of UTC come from rollups; others, as in India, and quarters of hours are read value by value.
+    """
+    if not (edges % HOUR).any():
+        return telemetry.means(ids, codes=codes, edges=edges)
+    step = PIECE // int(edges[1] - edges[0])
+    found: dict[Series, tuple[Ints, Floats]] = {}
+    for begin in range(0, len(edges) - 1, step):
+        piece = slice(begin, min(begin + step, len(edges) - 1))
+        part = telemetry.means(ids, codes=codes, edges=edges[begin : piece.stop + 1])
+        for series, (counts, values) in part.items():
+            whole = found.setdefault(series, _nothing(len(edges) - 1))
+            whole[0][piece], whole[1][piece] = counts, values
+    return found
+
+
+def _nothing(length: int) -> tuple[Ints, Floats]:
+    return np.zeros(length, np.int64), np.full(length, np.nan)
+
+
 def _hours(stretch: Stretch, found: tuple[Ints, np.ndarray] | None, subject: Subject, unit: str) -> Hours:
-    nothing = np.zeros(stretch.length, np.int64), np.full(stretch.length, np.nan)
-    counts, means = found or nothing
+    counts, means = found or _nothing(stretch.length)
     return Hours(stretch.first, complete(counts, means, expected=subject.expected, width=HOUR), unit)
 
 
@@ -153,7 +183,7 @@ def _with_quarters(air: dict[int, Air], subjects: Sequence[Subject], stretch: St
     if not some:
         return air
     ids = [subject.id for subject in some]
-    found = telemetry.means(ids, codes=stretch.quarters, edges=stretch.edges(QUARTERS))
+    found = _means(ids, stretch.quarters, stretch.edges(QUARTERS))
     for subject in some:
         hours = air[subject.id].hours
         for code in set(stretch.quarters) & hours.keys():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from techtrack.airquality.indexing import Indexed
 from techtrack.airquality.standard import standards
+from techtrack.assets.models import Sensor
+from techtrack.environment.queries import air
 from techtrack.environment.queries.index import LOOKED_AT
+from techtrack.telemetry import queries as telemetry
 from tests import factories
 from tests.factories import NOW
 from tests.integration.environment.stations import HOUR, make_station, pass_all, send, settle
@@ -221,6 +225,15 @@ class TestSite:
         assert "unit of no2" in by_id[undeclared.pk]["reason"]
         assert "Other" in found["explanation"]
 
+    def test_leaves_out_what_measures_something_else_however_many_there_are(self, ask, plant, sensor, monkeypatch):
+        monkeypatch.setattr("techtrack.environment.api.index.MOST_SENSORS", 1)
+        send(sensor, last=NOW - timedelta(minutes=1), pm2_5=[20.0])
+        send(factories.make_sensor("Shaking", site=plant), last=NOW, vibration=[1.0])
+        path = f"/api/sites/{plant.pk}/air-quality/"
+        assert [one["sensor"] for one in ask(path).json()["sensors"]] == [sensor.pk]
+        send(make_station("Second", site=plant), last=NOW, pm2_5=[20.0])
+        assert (ask(path).status_code, ask(path).json()["errors"][0]["pointer"]) == (400, "/site")
+
     def test_has_no_index_without_sensors(self, ask, plant):
         found = ask(f"/api/sites/{plant.pk}/air-quality/").json()
         assert (found["index"], found["sensor"], found["sensors"]) == (None, None, [])
@@ -248,6 +261,37 @@ class TestHistory:
         for at, value, category, dominant, *_ in told["rows"]:
             now = ask(path, at=at).json()
             assert (now["index"], now["category"], now["dominant"]) == (value, category, dominant)
+
+    def test_of_what_is_judged_by_quarters_is_bounded(self, ask, sensor):
+        send(sensor, last=NOW - timedelta(minutes=1), pm2_5=[20.0])
+        path = f"/api/sensors/{sensor.pk}/air-quality/history/"
+        span = {"from": (NOW - 93 * 24 * HOUR).isoformat(), "to": NOW.isoformat(), "standard": "uk_daqi"}
+        assert ask(path, **span).status_code == 200
+        send(sensor, last=NOW, so2=[20.0])
+        found = ask(path, **span)
+        assert (found.status_code, found.json()["errors"][0]["pointer"]) == (400, "?from")
+
+    @pytest.mark.parametrize("quarters", [(), ("pm2_5",)])
+    def test_off_the_full_hour_is_read_in_pieces(self, ask, sensor, monkeypatch, quarters):
+        values = [float(20 + n % 7) for n in range(5 * 24 * 4)]
+        send(sensor, last=NOW - timedelta(minutes=5), every=timedelta(minutes=15), pm2_5=values)
+        subject = telemetry.subjects(Sensor.objects.filter(pk=sensor.pk))
+        stretch = air.Stretch.until(NOW - timedelta(minutes=30), length=5 * 24, quarters=quarters)
+        lengths, means = [], telemetry.means
+
+        def noted(ids, *, codes, edges):
+            lengths.append(int(edges[-1] - edges[0]))
+            return means(ids, codes=codes, edges=edges)
+
+        monkeypatch.setattr(air.telemetry, "means", noted)
+        found = air.air_of(subject, codes=("pm2_5",), stretch=stretch)[sensor.pk].hours["pm2_5"]
+        assert max(lengths) <= air.PIECE
+        _, whole = means([sensor.pk], codes=("pm2_5",), edges=stretch.edges())[sensor.pk, "pm2_5"]
+        assert np.array_equal(found.values, whole, equal_nan=True)
+        assert np.isfinite(whole).sum() >= 118
+        if quarters:
+            _, fine = means([sensor.pk], codes=("pm2_5",), edges=stretch.edges(4))[sensor.pk, "pm2_5"]
+            assert np.array_equal(found.quarters.reshape(-1), fine, equal_nan=True)
 
     def test_has_hours_without_an_index(self, ask, sensor):
         found = ask(f"/api/sensors/{sensor.pk}/air-quality/history/", to=NOW.isoformat()).json()
