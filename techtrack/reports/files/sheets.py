@@ -17,7 +17,7 @@ OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": F
 PARAMETERS = ("parameter", "unit", "hours", "known", "capture", "mean", "maximum", "maximum_at")
 EXCEEDANCES = (
     "limit", "parameter", "kind", "limit_value", "unit", "periods", "value", "in_period", "used", "allowed", "left",
-    "exceeded", "capture", "reason",
+    "exceeded", "capture", "forecast_low", "forecast", "forecast_high", "reason",
 )  # fmt: skip
 TESTS = ("parameter", "flag", "stretches", "hours")
 SAID = ("parameter", "from", "to", "quality", "reason", "by")
@@ -39,7 +39,7 @@ def sheets_of(content: Mapping[str, Any], about: Mapping[str, Cell]) -> list[She
     return [
         Sheet("report", ("what", "value"), head),
         _sheet("data capture", PARAMETERS, sensors, lambda sensor: sensor["parameters"]),
-        _sheet("exceedances", EXCEEDANCES, sensors, lambda sensor: sensor["exceedances"]),
+        _sheet("exceedances", EXCEEDANCES, sensors, lambda sensor: map(_forecast, sensor["exceedances"])),
         _sheet("index", ("class", "hours"), sensors, lambda sensor: (sensor["index"] or {"classes": []})["classes"]),
         _sheet("tests", TESTS, sensors, lambda sensor: sensor["quality"]["tests"]),
         _sheet("said", SAID, sensors, lambda sensor: sensor["quality"]["said"]),
@@ -54,6 +54,12 @@ def _sheet(name: str, columns: tuple[str, ...], sensors: Iterable[Mapping[str, A
         for row in rows(sensor)
     ]
     return Sheet(name, ("sensor", "sensor_name", *columns), found)
+
+
+def _forecast(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the three numbers of a forecast side by side."""
+    low, expected, high = found["forecast"] or (None, None, None)
+    return {**found, "forecast_low": low, "forecast": expected, "forecast_high": high}
 
 
 def _cell(value: Any) -> Cell:

@@ -46,6 +46,12 @@ class Asked:
         """How far the site's standard time is ahead of UTC."""
         return standard_offset(ZoneInfo(self.site.timezone), year=self.period.year)
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What it looks at: the parameters of the limits, then those of the standard."""
+        limited = [limit.parameter for limit in self.limits.limits]
+        return tuple(dict.fromkeys([*limited, *self.standard.parameters]))
+
     def span(self, now: datetime) -> tuple[datetime, datetime]:
         """When the period begins, and when its last day ends that is over; the beginning where none is."""
         begin, end = self.period.begin(self.offset), self.period.end(self.offset)
@@ -53,11 +59,12 @@ class Asked:
         return begin, begin + timedelta(days=days)
 
 
-def _sensors(rows: AssetQuerySet, site: Site) -> list[Subject]:
-    """Return the sensors of a site among assets; those that were retired too, since they measured then."""
-    found = telemetry.subjects(rows.filter(site=site, kind=Kind.SENSOR))
+def _sensors(rows: AssetQuerySet, asked: Asked) -> list[Subject]:
+    """Return the sensors of a site among assets that measure air; the retired ones too, since they measured then."""
+    found = environment.of_air(telemetry.subjects(rows.filter(site=asked.site, kind=Kind.SENSOR)), asked.codes)
     if len(found) > MOST_SENSORS:
-        raise Invalid(f"the site has {len(found)} sensors, and {MOST_SENSORS} fit into a report")
+        told = f"the site has {len(found)} sensors of air, and {MOST_SENSORS} fit into a report"
+        raise Invalid(told, pointer="/site")
     return found
 
 
@@ -68,7 +75,7 @@ def drawn(asked: Asked, *, now: datetime, among: AssetQuerySet | None = None) ->
         Invalid: they are too many for one report.
     """
     begin, through = asked.span(now)
-    sensors = _sensors(Asset.objects.all() if among is None else among, asked.site)
+    sensors = _sensors(Asset.objects.all() if among is None else among, asked)
     told = [_sensor(asked, sensor, begin, through) for sensor in sensors]
     return {
         "title": f"Air quality, {asked.site.name}, {asked.period.title}",
@@ -92,8 +99,7 @@ def drawn(asked: Asked, *, now: datetime, among: AssetQuerySet | None = None) ->
 
 def _sensor(asked: Asked, sensor: Subject, begin: datetime, through: datetime) -> dict[str, Any] | None:
     year = year_until(asked.period.year, offset=asked.offset, at=through)
-    codes = [limit.parameter for limit in asked.limits.limits]
-    air = environment.year_of_air(sensor, codes=tuple(dict.fromkeys([*codes, *asked.standard.parameters])), year=year)
+    air = environment.year_of_air(sensor, codes=asked.codes, year=year)
     if not air.hours:
         return None
     declared = environment.declared_for([sensor.id]).get(sensor.id)

@@ -271,6 +271,32 @@ class TestForms:
         assert found.status_code == 400
         assert found.json()["errors"][0]["pointer"] == "?format"
 
+    def test_show_the_forecast_and_what_is_not_known(self, draw, api, victor, site, station):
+        bare = make_station("Bare", site=site)
+        # Known later in the year alone: nothing of the month.
+        send(bare, last=MARCH + 5 * HOUR, pm10=[20.0])
+        send(station, last=datetime(2026, 3, 1, tzinfo=UTC) - HOUR / 2, pm10=[20.0] * 59 * 24)
+        report = draw(site).json()
+        day = next(one for one in report["content"]["sensors"][0]["exceedances"] if one["limit"] == "pm10_day")
+        shown = [f"{one:.1f}" for one in day["forecast"]]
+        page = api(victor).get(f"{URL}{report['id']}/?format=html").content.decode()
+        assert f"{shown[1]} ({shown[0]} to {shown[2]})" in page
+        # 743 of 744 hours are not yet all of them.
+        assert "<td>99.8 %</td>" in page
+        assert "<td>0.0 %</td>" + 3 * "<td>\N{EN DASH}</td>" in page
+        told = api(victor).get(f"/api/reports/exceedances/?site={site.pk}&period=2026-03").json()
+        rows = [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
+        first = next(one for one in rows if one["limit"] == "pm10_day")
+        assert first["forecast_low"] <= first["forecast"] <= first["forecast_high"]
+
+    def test_are_of_the_sensors_of_air_however_many_others_there_are(self, draw, site, station, monkeypatch):
+        monkeypatch.setattr("techtrack.reports.queries.air.MOST_SENSORS", 1)
+        send(factories.make_sensor("Shaking", site=site), last=MARCH, vibration=[1.0])
+        assert [one["name"] for one in draw(site).json()["content"]["sensors"]] == ["=Harbour 1"]
+        send(make_station("Second", site=site), last=MARCH, pm10=[20.0])
+        found = draw(site)
+        assert (found.status_code, found.json()["errors"][0]["pointer"]) == (400, "/site")
+
 
 class TestTables:
     @pytest.mark.parametrize("table", ["exceedances", "data-capture"])
