@@ -185,8 +185,8 @@ class SensorHistoryView(APIView):
         if end - start > LONGEST:
             raise Invalid(f"{LONGEST.days} days at most come at once", pointer="?from")
         if end - start > LONGEST_OF_QUARTERS and queries.of_air([sensor], queries.quarters_of(standard)):
-            told = f"{LONGEST_OF_QUARTERS.days} days at most come at once of what is judged by quarters of hours"
-            raise Invalid(told, pointer="?from")
+            most = f"{LONGEST_OF_QUARTERS.days} days at most"
+            raise Invalid(f"{most} come at once of what is judged by quarters of hours", pointer="?from")
         offset = queries.offset_of(sensor, year=end.year)
         first = queries.last_full_hour(start, offset=offset) + HOUR
         length = max((queries.last_full_hour(end, offset=offset) - first) // HOUR + 1, 0)
