@@ -34,7 +34,8 @@ class Hours:
     """Hourly means: ``values[i]`` is that of the hour that ends ``i`` hours after ``first``; NaN where there is none.
 
     ``reference`` is the state of the air that masses of a gas are meant at. ``quarters`` (n x 4) are the means of the
-    quarters of each hour, where a standard looks at them (SO2 in the UK).
+    quarters of each hour, where a standard looks at them (SO2 in the UK). ``lacks`` says what keeps hours that were
+    measured from being known.
     """
 
     first: datetime
@@ -42,6 +43,7 @@ class Hours:
     unit: str
     reference: Reference | None = field(default=None, kw_only=True)
     quarters: Floats | None = field(default=None, kw_only=True)
+    lacks: str = field(default="", kw_only=True)
 
     @property
     def last(self) -> datetime:

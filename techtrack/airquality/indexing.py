@@ -105,7 +105,7 @@ class Indexed:
         average = scale.exact(hours, multiplier=multiplier, at=at)
         amount = None if average.amount is None else scale.rounding.exact(max(average.amount, Decimal(0)))
         index = None if amount is None else scale.table.exact(amount)
-        reason = average.reason
+        reason = "; ".join(filter(None, (average.reason, hours.lacks if average.reason else "")))
         if amount is not None and index is None:
             reason = f"a mean of {scale.period.label} as low as this says nothing alone"
         return SubIndex(

@@ -98,7 +98,9 @@ def _corrected(hours: Hours, code: str, name: str, humidity: Hours) -> Hours:
     if unit not in MASS:
         return hours
     values = corrections.get(name).corrected(hours.values * MASS[unit], parameter=code, humidity=humidity.values)
-    return replace(hours, values=values / MASS[unit])
+    lost = int((np.isnan(values) & ~np.isnan(hours.values)).sum())
+    lacks = f"{lost} hours lack the humidity for {name}" if lost else ""
+    return replace(hours, values=values / MASS[unit], lacks=lacks)
 
 
 def raw_and_corrected(

@@ -115,8 +115,13 @@ def _sensor(asked: Asked, sensor: Subject, begin: datetime, through: datetime) -
         "quality": quality_of(sensor.id, span),
         "index": index,
         "exceedances": findings,
-        "missing": list(dict.fromkeys([*missing, *undeclared])),
+        "missing": list(dict.fromkeys([*missing, *undeclared, *_lacking(air)])),
     }
+
+
+def _lacking(air: Air) -> list[str]:
+    """Tell what of the year was measured and is not known."""
+    return [f"{code}: {hours.lacks} in the year so far" for code, hours in air.hours.items() if hours.lacks]
 
 
 def _parameter(code: str, hours: Hours, begin: datetime, through: datetime) -> dict[str, Any]:

@@ -208,6 +208,18 @@ class TestRefusals:
         assert api(adam).get(f"/api/sensors/{2**70}/{path}").status_code == 404
 
 
+class TestWithoutHumidity:
+    def test_a_correction_says_what_it_lacks(self, ask, sensor):
+        settle(sensor, corrections={"pm2_5": "epa_2021"})
+        send(sensor, last=NOW - timedelta(minutes=1), pm2_5=[20.0] * 12)
+        (found,) = index(ask, sensor)["pollutants"]
+        assert found["index"] is None
+        assert "12 hours lack the humidity for epa_2021" in found["reason"]
+        send(sensor, last=NOW - timedelta(minutes=1), humidity=[50.0] * 12)
+        (found,) = index(ask, sensor)["pollutants"]
+        assert (found["index"] is not None, found["reason"]) == (True, None)
+
+
 class TestSite:
     def test_is_as_its_worst_sensor(self, ask, plant, sensor):
         other, mute = make_station("Other", site=plant), make_station("Mute", site=plant)
