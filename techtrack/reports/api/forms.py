@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import floor
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -54,9 +55,25 @@ def asked_form(request: Request, *names: str) -> str:
 def written(request: HttpRequest, form: str, *, content: Mapping[str, Any], about: Mapping[str, Any]) -> HttpResponse:
     """Return a report as a page or a workbook."""
     if form == HTML:
-        page = render_to_string("reports/air.html", {"report": content, "about": about}, request=request)
+        page = render_to_string("reports/air.html", {"report": _shown(content), "about": about}, request=request)
         return HttpResponse(page, content_type="text/html; charset=utf-8")
     return _file(as_workbook(sheets_of(content, about)), form, f"air-quality-{content['period']}")
+
+
+def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to each parameter its capture in percent, cut off at a tenth: nothing but all of it is 100 %."""
+    sensors = [
+        # Shares have six decimals: what binary fractions add beyond them is taken off first.
+        sensor
+        | {
+            "parameters": [
+                one | {"percent": f"{floor(round(one['capture'] * 1000, 3)) / 10:.1f} %"}
+                for one in sensor["parameters"]
+            ]
+        }
+        for sensor in content["sensors"]
+    ]
+    return {**content, "sensors": sensors}
 
 
 def table(form: str, *, name: str, sheet: str, content: Mapping[str, Any], about: Mapping[str, Any]) -> HttpResponse:
