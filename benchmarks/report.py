@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "performance.md"
 ORDER = ("ingest", "cadence", "ordinary", "single", "disk", "queries", "growth", "fanout", "alerts")
-ORDER += ("dropped", "judging", "outbox", "layouts", "load", "calendars", "small")
+ORDER += ("dropped", "judging", "outbox", "layouts", "load", "work", "plans", "calendars", "air", "small")
 INTRODUCTION = """# Performance
 
 Written by `make bench`; nothing here is edited by hand. Every line is a benchmark that you can run yourself, beside the
@@ -94,6 +94,8 @@ def write_page() -> Path:
 def page(results: dict[str, Result]) -> str:
     """Return the page as Markdown: all bars first, then line by line."""
     parts = [INTRODUCTION, _summary(results)]
+    if forgotten := results.keys() - ORDER:
+        raise ValueError(f"ORDER does not say where they stand: {', '.join(sorted(forgotten))}")
     found = [results[name] for name in ORDER if name in results]
     parts += [f"{as_markdown(result)}\n{_circumstances(result)}" for result in found]
     return "\n".join(parts)
