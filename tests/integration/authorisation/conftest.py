@@ -18,7 +18,8 @@ from tests.integration.authorisation.world import NOW, World
 def walker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Walker]:
     """Whoever walks through the matrix; it is NOW for as long."""
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), undone():
-        patch.setattr(clock, "now", lambda: NOW)
+        for name in ("now", "plant_now"):
+            patch.setattr(clock, name, lambda: NOW)
         # Everybody asks at this one moment, from this one address.
         patch.setattr(settings, "LIMITS", dict.fromkeys(settings.LIMITS, 0))
         yield Walker(building.build())

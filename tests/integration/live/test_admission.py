@@ -152,7 +152,10 @@ class TestPlaces:
         return request.param
 
     async def test_are_so_many_and_free_again_when_a_socket_ends(self, connect, olga, limit):
-        async with await connect(olga), await connect(olga) as second:
+        async with await connect(olga) as first, await connect(olga) as second:
+            for socket in (first, second):
+                # Who is calling is looked up beside: whoever is answered has the place.
+                assert (await socket.ask(type="ping"))["type"] == "pong"
             async with await connect(olga) as third:
                 assert (await third.hear("error"))["code"] == "too_many_sockets"
                 assert await third.closing() == 1013
