@@ -1,4 +1,4 @@
-"""Means that know how complete they are: running and daily ones, the daily maximum of eight hours, and of the wind.
+"""Means that know how complete they are: running and daily ones, and the daily maximum of eight hours.
 
 Hours are labelled by their end: the hour that ends at midnight belongs to the day that it closes. Days are those of
 the local standard time, which knows no summer time. Amounts are whole millionths (``hours.micros``).
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from techtrack.airquality.hours import HOUR, MISSING, Floats, Ints
+from techtrack.airquality.hours import HOUR, MISSING, Ints
 
 DAY_HOURS = 24
 EIGHT = 8
@@ -96,6 +96,14 @@ def daily_maximum(whole: Ints, days: Days, *, least: int) -> Ints:
     return np.where(count >= least, highest, MISSING)
 
 
+def lowest(whole: Ints, *, hours: int, least: int) -> Ints:
+    """Return the lowest of the ``hours`` up to each; MISSING where fewer than ``least`` are known."""
+    padded = np.concatenate([np.full(hours, MISSING), whole])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, hours)[1:]
+    known = windows != MISSING
+    return np.where(known.sum(axis=1) >= least, np.where(known, windows, np.iinfo(np.int64).max).min(axis=1), MISSING)
+
+
 def eight_hours(whole: Ints) -> Ints:
     """Return the means of the eight hours up to each, six of which must be known."""
     return rolling(whole, hours=EIGHT, least=EIGHT_NEEDS)
@@ -126,22 +134,3 @@ def daily_maximum_8h_cn(whole: Ints, days: Days, *, least: int = 14) -> Ints:
     HJ 663-2013; the evening before is no part of the day. A day with less counts as it does in the US.
     """
     return daily_maximum(np.where(days.hour >= FIRST_OF_17, eight_hours(whole), MISSING), days, least=least)
-
-
-def wind_mean(directions: Floats, speeds: Floats | None = None) -> tuple[float, float]:
-    """Return (direction in degrees from 0 up to 360, speed) of the mean wind as a vector: 350° and 10° make 0°.
-
-    Without ``speeds`` each direction counts as one, and the speed tells how steady it was, from 0 to 1. The direction
-    is NaN where the winds cancel or nothing is known.
-    """
-    strength = np.ones_like(directions) if speeds is None else speeds
-    known = ~(np.isnan(directions) | np.isnan(strength))
-    if not known.any():
-        return float("nan"), float("nan")
-    angles = np.radians(directions[known])
-    east, north = (float(np.mean(strength[known] * part)) for part in (np.sin(angles), np.cos(angles)))
-    speed = float(np.hypot(east, north))
-    if speed < 1e-9:  # noqa: PLR2004 - what is left of winds that cancel
-        return float("nan"), 0.0
-    # To a millionth of a degree: what is left of 359.9999999999 is 0, not 360.
-    return round(float(np.degrees(np.arctan2(east, north))) % 360, 6) % 360, speed

@@ -25,8 +25,19 @@ class Correction(Protocol):
     def parameters(self) -> tuple[str, ...]:
         """What it corrects."""
 
+    def sources(self, parameter: str) -> tuple[str, ...]:
+        """Name what it computes a parameter of, the best first: of each hour the first that is known."""
+
     def corrected(self, values: Floats, *, parameter: str, humidity: Floats) -> Floats:
-        """Return corrected values; NaN where the value or the humidity is not known."""
+        """Return corrected values of a source; NaN where the value or the humidity is not known."""
+
+
+def with_standard(parameter: str) -> tuple[str, ...]:
+    """Name the sources of a correction that was fitted to what a Plantower computes for the factory's dust (CF=1).
+
+    A sensor that tells nothing of the kind has what it computes for the atmosphere, which is less above 30 µg/m³.
+    """
+    return f"{parameter}_standard", parameter
 
 
 corrections: Registry[Correction] = Registry("correction", package="techtrack.airquality.corrections")

@@ -6,7 +6,7 @@ standard would make 9.0 of what it says instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
@@ -34,8 +34,9 @@ class Hours:
     """Hourly means: ``values[i]`` is that of the hour that ends ``i`` hours after ``first``; NaN where there is none.
 
     ``reference`` is the state of the air that masses of a gas are meant at. ``quarters`` (n x 4) are the means of the
-    quarters of each hour, where a standard looks at them (SO2 in the UK). ``lacks`` says what keeps hours that were
-    measured from being known.
+    quarters of each hour, where a standard looks at them (SO2 in the UK). ``short`` are, by how many they are, the
+    means of the parts of each hour, where a limit looks at those; all parts of an hour of which none can be above the
+    limit are the hour's mean. ``lacks`` says what keeps hours that were measured from being known.
     """
 
     first: datetime
@@ -43,6 +44,7 @@ class Hours:
     unit: str
     reference: Reference | None = field(default=None, kw_only=True)
     quarters: Floats | None = field(default=None, kw_only=True)
+    short: Mapping[int, Floats] = field(default_factory=dict, kw_only=True)
     lacks: str = field(default="", kw_only=True)
 
     @property
@@ -59,7 +61,7 @@ class Axis:
     length: int
 
     def lay(self, values: Floats, *, first: datetime) -> Floats:
-        """Return what of ``values``, whose first hour ends at ``first``, lies on the axis; NaN where nothing does.
+        """Return what of ``values`` (or rows of them) lies on the axis, the first hour ending at ``first``; else NaN.
 
         Raises:
             Invalid: its hours begin at another minute than those of the axis.
@@ -67,7 +69,7 @@ class Axis:
         shift, rest = divmod(first - self.first, HOUR)
         if rest:
             raise Invalid("hours that are laid side by side must begin at the same minute of the hour")
-        laid = np.full(self.length, np.nan)
+        laid = np.full((self.length, *values.shape[1:]), np.nan)
         begin, end = max(shift, 0), min(shift + len(values), self.length)
         if begin < end:
             laid[begin:end] = values[begin - shift : end - shift]

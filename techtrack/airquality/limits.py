@@ -25,7 +25,10 @@ from techtrack.airquality.units import Amount, Reference
 class Basis(StrEnum):
     """The periods that are compared with a limit, or averaged over a year."""
 
+    TEN_MINUTES = "10 min"
+    QUARTER = "15 min"
     HOUR = "1 h"
+    THREE_HOURS = "3 h in a row"
     DAY = "24 h"
     HIGHEST_HOUR = "highest hour of a day"
     HIGHEST_8H = "highest 8 h of a day"
@@ -33,9 +36,14 @@ class Basis(StrEnum):
     HIGHEST_8H_CN = "highest 8 h of a day, ended from 08:00 to 24:00"
 
     @property
+    def parts(self) -> int:
+        """Into how many of them an hour is cut; 1 where none is shorter than an hour."""
+        return {Basis.TEN_MINUTES: 6, Basis.QUARTER: 4}.get(self, 1)
+
+    @property
     def a_day(self) -> int:
         """How many of them a day has."""
-        return 24 if self is Basis.HOUR else 1
+        return 24 * self.parts if self.parts > 1 or self in {Basis.HOUR, Basis.THREE_HOURS} else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,8 +184,9 @@ class PeakSeason:
 class Limit:
     """A value for one parameter, ``kind`` being what the law calls it.
 
-    ``years`` over which the standard averages what is computed here of one. Before the comparison a number is brought
-    to the decimals in which the value is written, unless ``rounding`` says otherwise.
+    ``years`` over which the standard averages: what decides, or the periods above the value where they are ``counted``.
+    Before the comparison a number is brought to the decimals in which the value is written, unless ``rounding`` says
+    otherwise.
     """
 
     key: str
@@ -188,6 +197,7 @@ class Limit:
     form: Form
     kind: str = "limit value"
     years: int = 1
+    counted: bool = False
     rounding: Rounding | None = None
 
     def brought(self, whole: Ints) -> Ints:
@@ -209,7 +219,8 @@ class Formerly:
 class LimitSet:
     """Limits that hold together; ``capture`` of a year must be known, and ``day_needs`` hours of a day.
 
-    Until ``formerly`` gases were meant at another reference.
+    ``capture_source`` says where that share is from. A mean of several years needs ``years_needed`` that are known so
+    well. Until ``formerly`` gases were meant at another reference.
     """
 
     name: str
@@ -217,7 +228,9 @@ class LimitSet:
     source: str
     limits: tuple[Limit, ...]
     capture: float
+    capture_source: str
     day_needs: int = 18
+    years_needed: int = 1
     formerly: Formerly | None = None
 
 

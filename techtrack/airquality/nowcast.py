@@ -12,14 +12,16 @@ published golden numbers. Source: USEPA/O3-Nowcast, GetNowcast.r and NowcastFun_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import IntEnum
+from fractions import Fraction
+from math import floor
 from typing import Final
 
 import numpy as np
 
 from techtrack.airquality.averaging import counts
-from techtrack.airquality.hours import MISSING, Flags, Floats, Ints
+from techtrack.airquality.hours import MILLION, MISSING, Flags, Floats, Ints
 
 DUST_HOURS: Final = 12
 # At least two of the latest three hours must be known; the latest itself may be missing.
@@ -32,6 +34,8 @@ SLOPE: Final = Decimal("0.85")
 # In ppm, the unit in which ozone is judged.
 INTERCEPT: Final = Decimal("0.0045")
 _MILLIONTH: Final = Decimal("0.000001")
+# How near to a whole number of millionths a float must be to be computed again in fractions, and its own error.
+NEAR, ERROR = 0.001, 1e-14
 
 
 class OzoneMethod(IntEnum):
@@ -50,16 +54,22 @@ _BY_AGE = (OzoneMethod.SURROGATE, OzoneMethod.SURROGATE_OF_PREVIOUS, OzoneMethod
 def dust(hours: Sequence[Decimal | None]) -> Decimal | None:
     """Return the NowCast of PM2.5 or PM10 from up to twelve hours, the latest last; None where too few are recent.
 
-    To a millionth; the index truncates it to 0.1 (PM2.5) or 1 (PM10).
+    Cut off at a millionth, as means are; the index truncates it to 0.1 (PM2.5) or 1 (PM10).
     """
     latest = hours[-1 : -DUST_HOURS - 1 : -1]
     if sum(one is not None for one in latest[:RECENT]) < RECENT_NEEDED:
         return None
-    known = [(age, one) for age, one in enumerate(latest) if one is not None]
+    return Decimal(_exact([None if one is None else Fraction(one) * MILLION for one in latest])) * _MILLIONTH
+
+
+def _exact(latest: Sequence[Fraction | int | None]) -> int:
+    """Return the weighted mean of hours, the latest first, cut off at a whole number."""
+    known = [(age, Fraction(one)) for age, one in enumerate(latest) if one is not None]
     lowest, highest = (pick(one for _, one in known) for pick in (min, max))
-    weight = max(lowest / highest, LEAST_WEIGHT) if highest > 0 else Decimal(1)
-    total = sum((weight**age * one for age, one in known), Decimal(0))
-    return (total / sum(weight**age for age, _ in known)).quantize(_MILLIONTH, ROUND_HALF_EVEN)
+    # A ratio of decimals has no end: cut off, it would lie below a mean that is a whole number.
+    weight = max(lowest / highest, Fraction(LEAST_WEIGHT)) if highest > 0 else Fraction(1)
+    total = sum((weight**age * one for age, one in known), Fraction(0))
+    return floor(total / sum(weight**age for age, _ in known))
 
 
 def dust_series(whole: Ints) -> Ints:
@@ -72,20 +82,27 @@ def dust_series(whole: Ints) -> Ints:
     weight = np.ones(len(values))
     positive = highest > 0
     weight[positive] = np.maximum(lowest[positive] / highest[positive], float(LEAST_WEIGHT))
-    return _weighted(latest, weight, np.flatnonzero(counts(whole, hours=RECENT) >= RECENT_NEEDED))
+    places = np.flatnonzero(counts(whole, hours=RECENT) >= RECENT_NEEDED)
+    means, found = _weighted(latest, weight)[places], np.full(len(whole), MISSING)
+    found[places] = np.where(lowest[places] == highest[places], lowest[places], np.floor(means))
+    # A float does not know on which side of a whole number it lies.
+    doubtful = np.abs(means - np.rint(means)) < NEAR + ERROR * np.abs(means)
+    doubtful &= lowest[places] != highest[places]
+    for place in places[doubtful].tolist():
+        back = whole[max(place - DUST_HOURS + 1, 0) : place + 1][::-1].tolist()
+        found[place] = _exact([None if one == MISSING else one for one in back])
+    return found
 
 
-def _weighted(latest: Sequence[Floats], weight: Floats, places: Ints) -> Ints:
-    """Return the weighted means at ``places``, MISSING elsewhere; ``latest`` are the values of each age."""
+def _weighted(latest: Sequence[Floats], weight: Floats) -> Floats:
+    """Return the weighted means, NaN where nothing is known; ``latest`` are the values of each age."""
     power, total, norm = np.ones(len(weight)), np.zeros(len(weight)), np.zeros(len(weight))
     for hour in latest:
         known = ~np.isnan(hour)
         total[known] += (power * hour)[known]
         norm[known] += power[known]
         power = power * weight
-    found = np.full(len(weight), MISSING)
-    found[places] = np.rint(total[places] / norm[places]).astype(np.int64)
-    return found
+    return np.divide(total, norm, out=np.full(len(weight), np.nan), where=norm > 0)
 
 
 def _earlier(values: Floats, age: int) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from techtrack.airquality.correction import corrections, possible
+from techtrack.airquality.correction import corrections, possible, with_standard
 from techtrack.airquality.hours import Floats
 
 
@@ -19,6 +19,10 @@ class Barkjohn:
     title: str = "PurpleAir, PM2.5 (cf_1), US-wide"
     source: str = "Barkjohn et al. (2021), Atmos. Meas. Tech. 14:4617-4637, equation 7"
     parameters: tuple[str, ...] = ("pm2_5",)
+
+    def sources(self, parameter: str) -> tuple[str, ...]:
+        """Name what it was fitted to, and what it takes where the sensor does not send that."""
+        return with_standard(parameter)
 
     def corrected(self, values: Floats, *, parameter: str, humidity: Floats) -> Floats:
         """Return corrected values."""

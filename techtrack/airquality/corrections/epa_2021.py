@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from techtrack.airquality.correction import corrections, possible
+from techtrack.airquality.correction import corrections, possible, with_standard
 from techtrack.airquality.hours import Floats
 
 # Where one formula goes over into the next, µg/m³.
@@ -23,6 +23,10 @@ class FiveSegments:
     title: str = "Plantower sensors, PM2.5 (cf_1), up to wildfire smoke"
     source: str = "US EPA, AirNow Fire and Smoke Map: extended US-wide correction for PurpleAir (2021)"
     parameters: tuple[str, ...] = ("pm2_5",)
+
+    def sources(self, parameter: str) -> tuple[str, ...]:
+        """Name what it was fitted to, and what it takes where the sensor does not send that."""
+        return with_standard(parameter)
 
     def corrected(self, values: Floats, *, parameter: str, humidity: Floats) -> Floats:
         """Return corrected values."""

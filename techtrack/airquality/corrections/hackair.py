@@ -24,6 +24,10 @@ class HackAir:
     source: str = "hackAIR (Horizon 2020, 688363); opendata-stuttgart/sensors-software, pull request 678"
     parameters: tuple[str, ...] = field(default=tuple(GROWTH))
 
+    def sources(self, parameter: str) -> tuple[str, ...]:
+        """Name the parameter itself."""
+        return (parameter,)
+
     def corrected(self, values: Floats, *, parameter: str, humidity: Floats) -> Floats:
         """Return corrected values."""
         swelling, exponent = GROWTH[parameter]

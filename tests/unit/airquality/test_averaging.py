@@ -1,4 +1,4 @@
-"""Running and daily means, the daily maximum of eight hours in Europe and in the US, and the mean wind."""
+"""Running and daily means and the daily maximum of eight hours in Europe and in the US."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from techtrack.airquality.averaging import (
     daily_maximum_8h,
     daily_maximum_8h_us,
     days_of,
+    lowest,
     rolling,
     standard_offset,
-    wind_mean,
 )
 from techtrack.airquality.hours import MILLION, MISSING, Axis, amounts, axis_until, micros
 from techtrack.core.errors import Invalid
@@ -164,34 +164,18 @@ class TestDailyMaximumOfEightHours:
         assert (day(values, of=of)[0] == 5.0) == enough
 
 
-class TestWind:
+class TestLowest:
     @pytest.mark.parametrize(
-        ("directions", "speeds", "expected"),
+        ("values", "least", "expected"),
         [
-            pytest.param([350, 10], None, 0.0, id="around north, where the mean of numbers is south"),
-            pytest.param([350, 10], [1, 3], 5.0384, id="weighted by speed"),
-            pytest.param([90, 90, NONE], None, 90.0, id="what is not known is left out"),
-            pytest.param([180, 270], None, 225.0, id="south-west"),
-            pytest.param([359.9999999999], None, 0.0, id="never 360"),
+            pytest.param([5, 3, 4, 6], 3, [None, None, 3, 3], id="of three"),
+            pytest.param([5, None, 4, 6], 1, [5, 5, 4, 4], id="of those that are known"),
+            pytest.param([5, None, 4, 6, 7], 3, [None, None, None, None, 4], id="all three must be known"),
+            pytest.param([None, None, None], 1, [None, None, None], id="of nothing"),
+            pytest.param([], 1, [], id="of no hours"),
         ],
     )
-    def test_is_averaged_as_a_vector(self, directions, speeds, expected):
-        found, _ = wind_mean(np.array(directions, float), None if speeds is None else np.array(speeds, float))
-        assert found == pytest.approx(expected, abs=1e-3)
-        assert 0 <= found < 360
-
-    def test_of_opposite_winds_has_no_direction(self):
-        direction, speed = wind_mean(np.array([0.0, 180.0]), np.array([2.0, 2.0]))
-        assert (np.isnan(direction), speed) == (True, 0.0)
-
-    def test_of_nothing_is_nothing(self):
-        assert np.isnan(wind_mean(np.array([NONE]))).all()
-
-    @examples
-    @given(st.lists(st.floats(0, 360), min_size=1), st.floats(-360, 360))
-    def test_turns_with_the_compass(self, directions, turn):
-        before, steady = wind_mean(np.array(directions))
-        after, as_steady = wind_mean((np.array(directions) + turn) % 360)
-        assert as_steady == pytest.approx(steady, abs=1e-6)
-        if steady > 1e-3:
-            assert abs((after - before - turn + 180) % 360 - 180) < 1e-2
+    def test_is_that_of_the_hours_up_to_each(self, values, least, expected):
+        whole = np.array([MISSING if one is None else one for one in values], np.int64)
+        found = lowest(whole, hours=3, least=least).tolist()
+        assert found == [MISSING if one is None else one for one in expected]

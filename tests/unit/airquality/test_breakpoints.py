@@ -6,11 +6,18 @@ Update on Implementation of the DAQI (2013); CPCB, National Air Quality Index (2
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from techtrack.airquality.indexing import Indexed
 from techtrack.airquality.standard import standards
+from techtrack.airquality.standards import cn_hj633, us_epa
+from techtrack.airquality.tables import NONE, Lines, whole
 from tests.unit.airquality.air import AT, sub_index, verdict
 
 IN_2024 = datetime(2024, 5, 5, 12, tzinfo=UTC)
@@ -108,6 +115,90 @@ TABLES = [*US, *US_OF_2015, *US_OF_2012, *EU, *UK, *INDIA, *CHINA, *CHINA_BY_THE
 class TestTheTable:
     def test_gives_the_index_that_is_printed(self, standard, at, method, parameter, concentration, index):
         assert sub_index(standard, parameter, concentration, at=at, method=method) == index
+
+
+# Tables of which still air shows another one, of a longer or a shorter mean, that is higher.
+BESIDE = {
+    ("us_epa", "o3", "1 h"): (
+        us_epa.O3_1H,
+        "0.124=-1 0.125=101 0.164=150 0.165=151 0.204=200 0.205=201 0.404=300 0.405=301 0.604=500",
+    ),
+    ("us_epa", "o3", "1 h, 2012"): (us_epa.O3_1H_2012, "0.404=300 0.405=301 0.504=400 0.505=401 0.604=500"),
+    ("us_epa", "so2", "1 h"): (us_epa.SO2_1H, "0=0 35=50 36=51 75=100 76=101 185=150 186=151 304=200 305=200"),
+    ("us_epa", "so2", "24 h"): (us_epa.SO2_24H, "304=-1 305=201 604=300 605=301 1004=500"),
+    ("cn_hj633", "so2", "1 h"): (
+        cn_hj633.SO2_1H.table,
+        "0=0 150=50 150.001=51 500=100 500.001=101 650=150 650.001=151 800=200 801=200",
+    ),
+    ("cn_hj633", "o3", "8 h"): (
+        cn_hj633.O3_8H.table,
+        "100=50 100.001=51 160=100 160.001=101 215=150 215.001=151 265=200 265.001=201 800=300 801=300",
+    ),
+}
+SHOWN = [
+    pytest.param(table, *pair.split("="), id=f"{' '.join(name)} {pair}")
+    for name, (table, pairs) in BESIDE.items()
+    for pair in pairs.split()
+]
+
+
+class TestATableBeside:
+    @pytest.mark.parametrize(("table", "concentration", "index"), SHOWN)
+    def test_gives_the_index_that_is_printed(self, table, concentration, index):
+        amount = Decimal(concentration)
+        expected = None if int(index) == NONE else int(index)
+        assert table.exact(amount) == expected
+        assert table.fast(np.array([whole(amount)])).tolist() == [int(index)]
+
+
+def typed():
+    """The concentrations that are typed above, by standard and parameter."""
+    found = defaultdict(set)
+    for row in TABLES:
+        standard, _, _, parameter, concentration, _ = row.values
+        found[standard, parameter].add(Decimal(concentration))
+    for (standard, parameter, _), (_, pairs) in BESIDE.items():
+        found[standard, parameter] |= {Decimal(pair.split("=")[0]) for pair in pairs.split()}
+    return found
+
+
+def untested(bounds, concentrations):
+    """Those of some upper bounds of which not both sides are typed: the bound, and something of what comes next."""
+    return [
+        bound
+        for bound, following in pairwise(bounds)
+        if bound not in concentrations
+        or not any(bound < one <= bound + (following - bound) / 2 for one in concentrations)
+    ]
+
+
+def bounds_of(table):
+    """The upper bounds of a table's lines or bands; the last has nothing behind it."""
+    if isinstance(table, Lines):
+        return [segment.high for segment in table.segments]
+    return [*table.limits, 2 * table.limits[-1]]
+
+
+class TestEveryBreakpoint:
+    @pytest.mark.parametrize("name", [one for one in standards.names() if isinstance(standards.get(one), Indexed)])
+    def test_is_typed_above_with_what_comes_behind_it(self, name):
+        there = typed()
+        for edition in standards.get(name).editions:
+            for scale in {scale for scales in edition.scales.values() for scale in scales}:
+                missing = untested(bounds_of(scale.table), there[name, scale.parameter])
+                assert not missing, (edition.name, scale.parameter, scale.period.label)
+
+    @pytest.mark.parametrize(
+        ("concentrations", "missing"),
+        [
+            pytest.param("9 9.1 35 35.1", [], id="both sides of both"),
+            pytest.param("9 9.1 35.1", ["35"], id="not the bound itself"),
+            pytest.param("9 35 35.1", ["9"], id="only the far end of what comes next"),
+        ],
+    )
+    def test_that_is_not_would_be_found(self, concentrations, missing):
+        found = untested(list(map(Decimal, ("9", "35", "55"))), set(map(Decimal, concentrations.split())))
+        assert found == list(map(Decimal, missing))
 
 
 CLASSES = {

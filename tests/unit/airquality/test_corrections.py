@@ -24,6 +24,10 @@ class TestEveryCorrection:
         assert one.source
         assert set(one.parameters) <= {"pm2_5", "pm10"}
 
+    def test_ends_its_sources_with_the_parameter_itself(self, name):
+        for parameter in corrections.get(name).parameters:
+            assert corrections.get(name).sources(parameter)[-1] == parameter
+
     def test_of_what_is_not_known_is_not_known(self, name):
         for parameter in corrections.get(name).parameters:
             assert np.isnan(corrected(name, float("nan"), 50.0, parameter))
@@ -42,6 +46,18 @@ class TestEveryCorrection:
             raw = np.array([12.5, 400.0])
             corrections.get(name).corrected(raw, parameter=parameter, humidity=np.array([50.0, 50.0]))
             assert raw.tolist() == [12.5, 400.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "sources"),
+    [
+        ("barkjohn_2021", ("pm2_5_standard", "pm2_5")),
+        ("epa_2021", ("pm2_5_standard", "pm2_5")),
+        ("hackair", ("pm2_5",)),
+    ],
+)
+def test_those_of_plantowers_prefer_the_factorys_dust(name, sources):
+    assert corrections.get(name).sources("pm2_5") == sources
 
 
 class TestBarkjohn:

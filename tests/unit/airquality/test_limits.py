@@ -26,16 +26,20 @@ PRINTED = {
         pm10_day=45/3 pm10_day_it1=150/3 pm10_day_it2=100/3 pm10_day_it3=75/3 pm10_day_it4=50/3
         o3_season=60 o3_season_it1=100 o3_season_it2=70 o3_8h=100/3 o3_8h_it1=160/3 o3_8h_it2=120/3
         no2_year=10 no2_year_it1=40 no2_year_it2=30 no2_year_it3=20 no2_day=25/3 no2_day_it1=120/3 no2_day_it2=50/3
-        no2_hour=200/0 so2_day=40/3 so2_day_it1=125/3 so2_day_it2=50/3 co_day=4/3 co_day_it1=7/3 co_8h=10/0 co_hour=35/0
+        no2_hour=200/0 so2_day=40/3 so2_day_it1=125/3 so2_day_it2=50/3 so2_10min=500/0
+        co_day=4/3 co_day_it1=7/3 co_8h=10/0 co_hour=35/0 co_15min=100/0
     """,
-    # Directive (EU) 2024/2881, annex I, tables 2 and 1
+    # Directive (EU) 2024/2881, annex I, tables 2 and 1; thresholds of section 4
     "eu_2024": """
         pm2_5_year=25 pm10_year=40 pm10_day=50/35 no2_year=40 no2_hour=200/18 so2_hour=350/24 so2_day=125/3 co_8h=10/0
-        o3_8h=120/25 o3_information=180/0 o3_alert=240/0
+        o3_8h=120/25 pm2_5_information=50/0 pm2_5_alert=50/0 pm10_information=90/0 pm10_alert=90/0
+        no2_information=150/0 no2_alert=200/0 so2_information=275/0 so2_alert=350/0 o3_information=180/0 o3_alert=240/0
     """,
     "eu_2030": """
         pm2_5_year=10 pm2_5_day=25/18 pm10_year=20 pm10_day=45/18 no2_year=20 no2_day=50/18 no2_hour=200/3
-        so2_year=20 so2_day=50/18 so2_hour=350/3 co_8h=10/0 co_day=4/18 o3_8h=120/18 o3_information=180/0 o3_alert=240/0
+        so2_year=20 so2_day=50/18 so2_hour=350/3 co_8h=10/0 co_day=4/18 o3_8h=120/18
+        pm2_5_information=50/0 pm2_5_alert=50/0 pm10_information=90/0 pm10_alert=90/0
+        no2_information=150/0 no2_alert=200/0 so2_information=275/0 so2_alert=350/0 o3_information=180/0 o3_alert=240/0
     """,
     # 40 CFR 50: a 98th percentile of 365 days is the eighth highest, a 99th the fourth (appendices N, S and T, table 1)
     "us_naaqs": """
@@ -77,6 +81,27 @@ class TestLimitSets:
     def test_name_each_limit_by_its_parameter(self, name):
         for limit in LIMIT_SETS[name].limits:
             assert limit.key.startswith(f"{limit.parameter}_")
+
+    @pytest.mark.parametrize(
+        ("name", "share", "source"),
+        [
+            pytest.param("eu_2024", 0.85, "2024/2881, annex V", id="the 90 % were those of 2008/50/EC"),
+            pytest.param("eu_2030", 0.85, "2024/2881, annex V", id="the same directive"),
+            pytest.param("us_naaqs", 0.75, "40 CFR 50", id="three quarters"),
+            pytest.param("gb_3095_2012", 324 / 365, "table 4", id="324 days"),
+            pytest.param("who_2021", 0.75, "name no share", id="not of the guidelines"),
+        ],
+    )
+    def test_say_how_much_of_a_year_they_need_and_whence(self, name, share, source):
+        assert LIMIT_SETS[name].capture == share
+        assert source in LIMIT_SETS[name].capture_source
+
+    @pytest.mark.parametrize(
+        ("name", "three"),
+        [("eu_2024", {"no2_alert", "so2_alert"}), ("eu_2030", {"no2_alert", "so2_alert"}), ("who_2021", set())],
+    )
+    def test_ask_for_three_hours_in_a_row_where_gases_alert(self, name, three):
+        assert {one.key for one in LIMIT_SETS[name].limits if one.basis == "3 h in a row"} == three
 
     def test_that_are_unknown_are_told_which_there_are(self):
         with pytest.raises(Invalid, match="who_2021, eu_2024, eu_2030, us_naaqs, gb_3095_2012") as raised:
