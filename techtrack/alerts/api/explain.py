@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 from techtrack.alerts import queries
 from techtrack.alerts.api.serializers import UNITS, AlertEventSerializer
 from techtrack.alerts.domain.condition import SEVERITIES
+from techtrack.alerts.domain.series import Floats
 from techtrack.alerts.models import STATES, Alert
 from techtrack.core import clock
 from techtrack.core.api.fields import IsoDurationField, ObjectField
@@ -209,8 +211,13 @@ def _series(line: queries.Line) -> dict[str, Any]:
         "unit": line.unit,
         "interval": None if line.interval is None else str(line.interval),
         "columns": list(line.columns),
-        "rows": [list(row) for row in zip(stamps, *(column.tolist() for column in values), strict=True)],
+        "rows": [list(row) for row in zip(stamps, *map(_numbers, values), strict=True)],
     }
+
+
+def _numbers(column: Floats) -> list[float | None]:
+    """Write null where there is no number: a direction has no highest value."""
+    return [None if math.isnan(value) else value for value in column.tolist()]
 
 
 def _brief(alert: Alert) -> dict[str, Any]:

@@ -316,7 +316,8 @@ def _worst(
         return None
     side = "max" if highest else "min"
     found = _buckets(subject, codes, span, (side,))
-    if not found:
+    # A direction has no highest value.
+    if not found or np.isnan(found[0].columns[side]).all():
         return None
     starts, values = found[0].starts, found[0].columns[side]
     place = int(values.argmax() if highest else values.argmin())

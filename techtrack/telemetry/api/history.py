@@ -47,6 +47,9 @@ ONLY_IF_NEW = OpenApiParameter(
 class HistoryView(APIView):
     """Statistics over time of several assets and parameters at once; series without a usable value are left out.
 
+    The mean of a direction (`wind_direction`, in degrees) is that of vectors: of 350 and 10 it is 0. It has no extremes
+    and no spread: they are null, and `notes` says so.
+
     With `fill=previous` a series that has values only before `from` is told of too.
     """
 

@@ -58,6 +58,20 @@ def statistic(name: str, found: Statistics) -> Floats:
     return values if good.all() else np.where(good, values, np.nan)
 
 
+def spacing(found: Statistics) -> Ints:
+    """Return how far apart (µs) the values of each stretch lay, on average; 0 where nothing tells.
+
+    A value that is alone tells it by its distance from the one before, wherever that was.
+    """
+    there = np.flatnonzero(found["count"])
+    some = found[there]
+    count, first, last = (some[name] for name in ("count", "first_at", "last_at"))
+    alone = np.diff(last, prepend=last[:1])
+    apart = np.zeros(len(found), np.int64)
+    apart[there] = np.where(count > 1, (last - first) // np.maximum(count - 1, 1), alone)
+    return apart
+
+
 def percentile_of(name: str) -> float | None:
     """Return the share (0 to 1) that ``p95`` or ``p99.9`` asks for, None for another name."""
     match = _PERCENTILE.fullmatch(name)

@@ -18,10 +18,11 @@ class Fill(StrEnum):
     LINEAR = "linear"
 
 
-def filled(values: Floats, starts: Ints, fill: Fill, before: float = np.nan) -> Floats:
+def filled(values: Floats, starts: Ints, fill: Fill, before: float = np.nan, *, period: float | None = None) -> Floats:
     """Fill the NaN of one column of all buckets (``starts`` in µs, ascending); ``before`` is what came ahead of them.
 
-    A line is drawn only between two values: ahead of the first and behind the last one nothing is known.
+    A line is drawn only between two values: ahead of the first and behind the last one nothing is known. Where values
+    come round again after a ``period``, as directions do, it takes the shorter way.
     """
     known = np.flatnonzero(~np.isnan(values))
     if fill in {Fill.NONE, Fill.NULL}:
@@ -29,7 +30,9 @@ def filled(values: Floats, starts: Ints, fill: Fill, before: float = np.nan) -> 
     if fill is Fill.LINEAR:
         if not len(known):
             return values
-        line = np.interp(starts, starts[known], values[known], left=np.nan, right=np.nan)
+        ends = values[known] if period is None else np.unwrap(values[known], period=period)
+        line = np.interp(starts, starts[known], ends, left=np.nan, right=np.nan)
+        line = line if period is None else line % period
         return np.where(np.isnan(values), line, values)
     newest = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
     return np.where(newest >= 0, values[newest], before)

@@ -16,7 +16,7 @@ from techtrack.telemetry.queries.keeping import (
 )
 from techtrack.telemetry.queries.log import consumed, head, log
 from techtrack.telemetry.queries.looking import Unreadable, looking, within
-from techtrack.telemetry.queries.means import means
+from techtrack.telemetry.queries.means import highest, means, spacings
 from techtrack.telemetry.queries.newest import count, counts, extent, latest, newest
 from techtrack.telemetry.queries.pages import Found, Place, newer, older, reading
 from techtrack.telemetry.queries.sound import sound
@@ -51,6 +51,7 @@ __all__ = [
     "extent",
     "figures",
     "head",
+    "highest",
     "history",
     "lag",
     "latest",
@@ -65,6 +66,7 @@ __all__ = [
     "raw_since",
     "reading",
     "sound",
+    "spacings",
     "standing",
     "subjects",
     "thinned",

@@ -18,16 +18,20 @@ from techtrack.telemetry.domain.aggregation import (
     percentiles,
     statistic,
 )
+from techtrack.telemetry.domain.directions import FULL_CIRCLE, is_direction
 from techtrack.telemetry.domain.gaps import Fill, filled
 from techtrack.telemetry.domain.reading import Floats, Ints
 from techtrack.telemetry.domain.statistics import STATISTICS, Statistics
 from techtrack.telemetry.domain.windows import Interval, edges
 from techtrack.telemetry.queries.before import newest_before
+from techtrack.telemetry.queries.directions import directions
 from techtrack.telemetry.queries.subjects import Subject
 from techtrack.telemetry.queries.walking import walk
 from techtrack.telemetry.store.base import Series, Span
 from techtrack.telemetry.store.database import store
 
+# What a direction has as other parameters do.
+OF_DIRECTIONS = ("first", "last")
 MOST_CELLS = 500_000
 MOST_RAW = 20_000_000
 
@@ -85,7 +89,7 @@ def history(question: Question) -> list[SeriesBuckets]:
     ahead = _ahead(question, found) if question.fill is Fill.PREVIOUS else {}
     found |= {series: np.zeros(len(starts), STATISTICS) for series in ahead.keys() - found.keys()}
     _refuse_too_much(question, found, len(starts))
-    exact = _percentiles(question, found, bounds)
+    exact = _exact(question, found, bounds)
     by_id = {subject.id: subject for subject in question.subjects}
     return [
         _series(
@@ -101,7 +105,7 @@ def history(question: Question) -> list[SeriesBuckets]:
 
 
 class _Beside(NamedTuple):
-    """What is told of a series beside its statistics: percentiles of each bucket, and what came ahead of all."""
+    """What is told of a series beside its statistics: what these do not tell of buckets, and what came ahead of all."""
 
     exact: Mapping[str, Floats]
     ahead: Mapping[str, float]
@@ -124,7 +128,7 @@ def _ahead(question: Question, found: Mapping[Series, Statistics]) -> dict[Serie
         there = store.statistics({asset for asset, _ in inside}, codes=question.codes, edges=bounds)
         there = {series: there[series] for series in inside}
         _refuse_too_much(question, there, 1)
-        exact = _percentiles(question, there, bounds)
+        exact = _exact(question, there, bounds)
         for series, one in there.items():
             own = exact.get(series, {})
             names = [name for name in question.statistics if name != COMPLETENESS]
@@ -174,11 +178,31 @@ def _series(
             continue
         values = exact[name][shown] if name in exact else statistic(name, found)
         if name in exact and (gone := int(np.isnan(values[found["count"] > 0]).sum())):
-            notes[name] = f"{gone} buckets have none: their raw readings are no longer kept, or cannot be read"
-        columns[name] = filled(values, starts, question.fill, beside.ahead.get(name, np.nan))
+            notes[name] = _why(name, code, gone)
+        period = FULL_CIRCLE if is_direction(code) else None
+        columns[name] = filled(values, starts, question.fill, beside.ahead.get(name, np.nan), period=period)
     return SeriesBuckets(
         subject, code, starts, found["count"], columns, None if np.isnan(whole) else float(whole), notes
     )
+
+
+def _why(name: str, code: str, gone: int) -> str:
+    if not is_direction(code):
+        return f"{gone} buckets have none: their raw readings are no longer kept, or cannot be read"
+    if name != "avg":
+        return f"a direction has no {name}: behind 360 degrees comes 0"
+    return f"{gone} buckets have none: their directions cancel, or the store is to be rebuilt first"
+
+
+def _exact(question: Question, found: Mapping[Series, Statistics], bounds: Ints) -> dict[Series, dict[str, Floats]]:
+    """Compute what statistics do not tell: percentiles, and means of directions, of which all but the ends are NaN."""
+    turned = directions(found, bounds)
+    exact = _percentiles(question, {series: one for series, one in found.items() if series not in turned}, bounds)
+    for series, means in turned.items():
+        nothing = np.full_like(means, np.nan)
+        names = set(question.statistics) - {COMPLETENESS, *OF_DIRECTIONS}
+        exact[series] = {name: means if name == "avg" else nothing for name in names}
+    return exact
 
 
 def _percentiles(

@@ -84,7 +84,8 @@ class Store(Protocol):
     def statistics(self, assets: Iterable[int], *, codes: Sequence[str], edges: Ints) -> dict[Series, Statistics]:
         """Return, of each series with a usable value, the statistics between each two neighbours of ``edges``.
 
-        ``edges`` are ascending µs, one more than stretches; without ``codes`` all parameters are meant.
+        ``edges`` are ascending µs, one more than stretches; without ``codes`` all parameters are meant. Parts of
+        directions (see domain/directions) are series only for who names them.
         Bad and missing values are left out.
         """
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 from django.db import connection
 
+from techtrack.telemetry.domain.directions import is_part
 from techtrack.telemetry.domain.quality import Mark
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings
 from techtrack.telemetry.domain.statistics import Statistics
@@ -101,7 +102,8 @@ class DatabaseStore:
 
     def statistics(self, assets: Iterable[int], *, codes: Sequence[str], edges: Ints) -> dict[Series, Statistics]:
         with self.picture() as view:
-            return rollups.statistics(view, view.alive(assets), codes, edges)
+            found = rollups.statistics(view, view.alive(assets), codes, edges)
+        return found if codes else {series: one for series, one in found.items() if not is_part(series[1])}
 
     def extent(self, assets: Iterable[int]) -> Span | None:
         with self.picture() as view:

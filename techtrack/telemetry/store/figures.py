@@ -119,9 +119,10 @@ def figures(now: datetime) -> Figures:
 
 
 def _values() -> tuple[int, int]:
+    # Codes are apart by spaces; one with a slash is a part of a direction, and no value more.
     statement = """
 SELECT COALESCE(SUM(c.readings), 0), COALESCE(SUM(CASE WHEN r.codes = '' THEN 0
-    ELSE c.readings * (LENGTH(r.codes) - LENGTH(REPLACE(r.codes, ' ', '')) + 1) END), 0)
+    ELSE c.readings * (LENGTH(REPLACE(r.codes, '/', '')) - LENGTH(REPLACE(r.codes, ' ', '')) + 1) END), 0)
 FROM telemetry_chunk c JOIN telemetry_rollup r ON r.asset_id = c.asset_id AND r.hour = c.hour
 """
     with connection.cursor() as cursor:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from techtrack.telemetry.domain.directions import resolved, whole, with_parts
 from techtrack.telemetry.domain.quality import USABLE, Mark, qualities
 from techtrack.telemetry.domain.reading import Floats, Ints, Readings
 from techtrack.telemetry.domain.statistics import STATISTICS, Statistics, summarise
 from techtrack.telemetry.models import Chunk, Rollup
 from techtrack.telemetry.store import chunks
 from techtrack.telemetry.store.chunks import Stored
+from techtrack.telemetry.store.spans import Spans
 from techtrack.telemetry.store.tail import CORRECTIONS, EMPTY, HOUR, Block, Overlay, Special, View
 
 
@@ -52,12 +54,13 @@ class Group:
         return np.append(self.starts[1:], len(self.readings.times))
 
     def statistics(self) -> tuple[list[str], Statistics]:
-        """Summarise the usable values: codes, and statistics [hour, code]."""
-        codes = sorted(self.readings.columns)
+        """Summarise the usable values: codes, parts of directions among them, and statistics [hour, code]."""
+        codes = sorted(with_parts(self.readings.columns))
         found = np.zeros((len(self), len(codes)), STATISTICS)
         for index, code in enumerate(codes):
-            there = ~np.isnan(self.readings.columns[code]) & self._usable(code)
-            times, values = self.readings.times[there], self.readings.columns[code][there]
+            column = self.readings.columns[whole(code)]
+            there = ~np.isnan(column) & self._usable(whole(code))
+            times, values = self.readings.times[there], resolved(column[there], code)
             counts = np.concatenate([[0], np.cumsum(there)])
             sizes = counts[self.ends()] - counts[self.starts]
             filled = np.flatnonzero(sizes)
@@ -95,9 +98,10 @@ class Fold:
         for asset, specials in self._specials.items():
             overlay = Overlay([], specials)
             wanted |= {(asset, hour) for hour in overlay.hours().tolist()}
-            for span in overlay.marked():
-                first, last = chunks.hours_of(span)
-                rows = Chunk.objects.filter(asset_id=asset, hour__gte=first, hour__lte=last)
+            hours = (chunks.hours_of(span) for span in overlay.marked())
+            # A night of faults is many marks, and few stretches.
+            for start, end in Spans.of((first * HOUR, (last + 1) * HOUR) for first, last in hours).each():
+                rows = Chunk.objects.filter(asset_id=asset, hour__gte=start // HOUR, hour__lt=end // HOUR)
                 wanted |= {(asset, hour) for hour in rows.values_list("hour", flat=True)}
         for asset, hour in wanted - touched:
             yield Target(asset, hour, slice(0, 0), ordered=True)

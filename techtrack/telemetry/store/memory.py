@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from techtrack.core.clock import to_micros
+from techtrack.telemetry.domain.directions import resolved, whole
 from techtrack.telemetry.domain.quality import Mark, Quality, in_force
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings, Row
 from techtrack.telemetry.domain.statistics import SECOND, STATISTICS, Statistics
@@ -82,7 +83,9 @@ class MemoryStore:
         found = {}
         for asset in assets:
             for code in codes or sorted({code for _, values in self._present(asset) for code in values}):
-                statistics = _statistics(self.usable(asset, code), edges.tolist())
+                series = self.usable(asset, whole(code))
+                told = [(time, float(resolved(np.array(value), code))) for time, value in series]
+                statistics = _statistics(told, edges.tolist())
                 if statistics["count"].any():
                     found[asset, code] = statistics
         return found

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from techtrack.telemetry.domain.reading import Ints, Readings
+from techtrack.telemetry.domain.directions import resolved, whole, with_parts
+from techtrack.telemetry.domain.reading import Floats, Ints, Readings
 from techtrack.telemetry.domain.statistics import STATISTICS, Statistics, between, merged
 from techtrack.telemetry.store import chunks
 from techtrack.telemetry.store.base import Series, Span
@@ -85,7 +86,10 @@ class _Sought:
 def statistics(
     view: View, assets: Sequence[int], codes: Sequence[str], edges: Ints, *, by_days: bool = True
 ) -> dict[Series, Statistics]:
-    """Answer ``Store.statistics`` in the snapshot in which ``view`` was taken; from hours alone without ``by_days``."""
+    """Answer ``Store.statistics`` in the snapshot in which ``view`` was taken; from hours alone without ``by_days``.
+
+    Where all parameters are meant, the parts of directions are among them.
+    """
     span = (int(edges[0]), int(edges[-1]))
     sought = {asset: _sought(view.of(asset, span), edges, frozenset(codes)) for asset in assets}
     if by_days and np.diff(edges).max() >= SHORTEST_DAY:
@@ -220,7 +224,7 @@ def _take_raw(sought: Mapping[int, _Sought], view: View, edges: Ints) -> None:
             wanted[spans].append(asset)
     marks = chunks.marks_of(sought, (int(edges[0]), int(edges[-1]))) if wanted and view.marked else {}
     for spans, assets in wanted.items():
-        found = _loaded(assets, spans, sorted(sought[assets[0]].codes))
+        found = _loaded(assets, spans, sorted({*map(whole, sought[assets[0]].codes)}))
         stored = {asset: list(group) for asset, group in groupby(found, lambda chunk: chunk.asset)}
         for asset in assets:
             one, there = sought[asset], stored.get(asset, [])
@@ -241,16 +245,25 @@ def _loaded(assets: Sequence[int], spans: Sequence[Span], codes: Sequence[str]) 
 
 def _add_raw(one: _Sought, readings: Readings, edges: Ints, spans: Sequence[Span]) -> None:
     if one.raw and spans == ((edges[0], edges[-1]),):
-        one.whole = {code: between(*readings.usable(code), edges) for code in one.wanted(readings.columns)}
+        one.whole = {code: between(*_series(readings, code), edges) for code in _told(one, readings)}
         return
     bounds = np.array(spans, np.int64).reshape(-1)
     # What is found of a stretch must not reach over an hour that is taken whole.
     cuts = np.unique(np.concatenate([edges, bounds]))
-    for code in one.wanted(readings.columns):
-        times, values = readings.usable(code)
+    for code in _told(one, readings):
+        times, values = _series(readings, code)
         within = _within(times, spans)
         found = between(times[within], values[within], cuts)
         one.found[code].append(found[found["count"] > 0])
+
+
+def _told(one: _Sought, readings: Readings) -> Iterable[str]:
+    return one.wanted(with_parts(readings.columns))
+
+
+def _series(readings: Readings, code: str) -> tuple[Ints, Floats]:
+    times, values = readings.usable(whole(code))
+    return times, resolved(values, code)
 
 
 def _add_spare(one: _Sought, hours: set[int], spans: Sequence[Span]) -> None:

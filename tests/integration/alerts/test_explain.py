@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert, AlertEvent, RuleRevision
 from techtrack.alerts.services import create_rule, delete_rule, update_rule
 from techtrack.core import clock
+from techtrack.core.clock import to_micros
+from techtrack.telemetry import services as telemetry
+from techtrack.telemetry.domain.reading import Batch, Origin
 from tests import factories
 
 NOW = factories.NOW
@@ -100,6 +105,18 @@ class TestExplanation:
         assert (series["interval"], series["columns"], len(series["rows"])) == (None, ["time", "value"], 90)
         assert told["readings"]["unreadable"] == []
         assert [one["kind"] for one in told["events"]] == ["raised"]
+
+    def test_of_a_direction_has_no_highest_value(self, api, vera, hot, robot):
+        times = to_micros(START) + 5_000_000 * np.arange(-360, 720, dtype=np.int64)
+        values = {"wind_direction": np.where(np.arange(1080) % 2, 350.0, 10.0)}
+        batch = Batch(np.full(1080, robot.pk), times, values)
+        telemetry.ingest(batch=batch, by=internal(), now=NOW, origin=Origin.IMPORT)
+        told = api(vera).get(url(hot(parameter="wind_direction", value=350.0))).json()
+        assert told["worst"] is None
+        (series,) = told["readings"]["series"]
+        assert series["columns"] == ["start", "min", "max", "avg"]
+        assert {tuple(row[1:3]) for row in series["rows"]} == {(None, None)}
+        assert 0.0 in {row[3] for row in series["rows"]}
 
     def test_says_that_a_limit_is_the_asset_s(self, api, vera, hot, robot):
         robot.attributes = {"t_max": 90}

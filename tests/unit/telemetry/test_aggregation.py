@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techtrack.telemetry.domain.aggregation import BY_NAME, completeness, percentile_of, percentiles, statistic
+from techtrack.telemetry.domain.aggregation import BY_NAME, completeness, percentile_of, percentiles, spacing, statistic
 from techtrack.telemetry.domain.gaps import Fill, filled
-from techtrack.telemetry.domain.statistics import summarise
+from techtrack.telemetry.domain.statistics import STATISTICS, summarise
 
 values = st.floats(-1e6, 1e6)
+EMPTY = np.zeros(1, STATISTICS)
 series = st.dictionaries(st.integers(0, 10_000), values, min_size=1, max_size=60)
 
 
@@ -85,6 +86,21 @@ class TestCompleteness:
         assert np.isnan(completeness(np.array([1]), np.array([1]), None)).all()
 
 
+class TestSpacing:
+    @pytest.mark.parametrize(
+        ("times", "expected"),
+        [
+            pytest.param([[0, 10, 30], [100, 110]], [15, 10], id="the mean within"),
+            pytest.param([[0], [100], [170]], [0, 100, 70], id="of one, since the one before; of the first, nothing"),
+            pytest.param([[0, 10], [], [105]], [10, 0, 95], id="over a gap"),
+            pytest.param([[], [7]], [0, 0], id="one value ever"),
+        ],
+    )
+    def test_is_how_far_apart_values_lie(self, times, expected):
+        found = [summarise(np.array(one), np.ones(len(one)), np.array([0])) if one else EMPTY for one in times]
+        assert spacing(np.concatenate(found)).tolist() == expected
+
+
 class TestFilling:
     STARTS = np.array([0, 10, 20, 30, 40])
     VALUES = np.array([np.nan, 1.0, np.nan, 3.0, np.nan])
@@ -100,6 +116,10 @@ class TestFilling:
     def test_tells_of_a_gap_what_was_asked(self, fill, expected):
         found = filled(self.VALUES, self.STARTS, fill).tolist()
         assert [None if math.isnan(value) else value for value in found] == expected
+
+    def test_of_what_comes_round_takes_the_shorter_way(self):
+        line = filled(np.array([350.0, np.nan, 20.0, np.nan, 310.0]), self.STARTS, Fill.LINEAR, period=360.0)
+        assert line.tolist() == [350.0, 5.0, 20.0, 345.0, 310.0]
 
     @pytest.mark.parametrize("fill", list(Fill))
     def test_of_nothing_stays_nothing(self, fill):
