@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from techtrack.accounts.domain.access import Role
-from techtrack.accounts.models import AuditEntry
+from techtrack.accounts.domain.access import Role, Scope
+from techtrack.accounts.models import AuditEntry, Membership
 from techtrack.accounts.queries import access_of
+from techtrack.assets.models import Sensor
+from techtrack.assets.services import update_asset as move_asset
+from techtrack.core.errors import Forbidden
 from techtrack.integrations import services
 from techtrack.integrations.models import Door, PushUnit
 from tests import factories
@@ -35,6 +41,29 @@ class TestBinding:
         told = {"pin": "", "anonymous": False, "allowed_addresses": [], "settings": {}, "version": 1}
         assert answer.json() == answer.json() | body(station) | told
         assert answer["Location"].endswith(f"{URL}{answer.json()['id']}/")
+
+    @pytest.mark.parametrize(
+        ("door", "own", "of_type", "expected"),
+        [
+            pytest.param("sensor_community", None, None, 145, id="as units of sensor.community come"),
+            pytest.param("airgradient", None, None, 60, id="as AirGradient's come"),
+            pytest.param("airgradient", 300, None, 300, id="what its engineer said stays"),
+            pytest.param("airgradient", None, 600, None, id="what its type says stays"),
+        ],
+    )
+    def test_says_how_often_the_sensor_sends(self, api, erik, plant, door, own, of_type, expected):
+        own, of_type, expected = (seconds and timedelta(seconds=seconds) for seconds in (own, of_type, expected))
+        kind = factories.make_type("unit", expected_interval=of_type)
+        sensor, other = (
+            factories.make_sensor(name, site=plant, type=kind, expected_interval=own) for name in ("Roof", "Yard")
+        )
+        answer = api(erik).post(URL, body(sensor, door=door), format="json")
+        assert answer.status_code == 201
+        moved = api(erik).patch(f"{URL}{answer.json()['id']}/", {"sensor": other.pk}, format="json")
+        assert moved.status_code == 200
+        for one in (sensor, other):
+            one.refresh_from_db()
+            assert one.expected_interval == expected
 
     @pytest.mark.parametrize("who", ["olga", "vera", "edda", "mallory"])
     def test_is_not_made_by_others(self, who, api, request, station):
@@ -88,6 +117,56 @@ class TestBinding:
         answer = api(erik).patch(f"{URL}{unit.pk}/", change, format="json")
         assert (answer.status_code, answer.json()["code"]) == (409, "unit_taken")
         assert api(erik).patch(f"{URL}{unit.pk}/", {"allowed_addresses": []}, format="json").status_code == 200
+
+    def move(self, client, sensor, site):
+        answer = client.patch(f"/api/sensors/{sensor.pk}/", {"site": site and site.pk}, format="json")
+        sensor.refresh_from_db()
+        return answer.status_code, answer.json().get("code"), sensor.site_id
+
+    @pytest.mark.parametrize(
+        ("role", "anonymous", "moved"),
+        [
+            pytest.param(Role.ENGINEER, False, True, id="an engineer there takes along what shows a key"),
+            pytest.param(Role.ENGINEER, True, False, id="nobody there has let it in without one"),
+            pytest.param(Role.ADMIN, True, True, id="an administrator there lets it in"),
+        ],
+    )
+    def test_moves_with_its_sensor_to_where_the_mover_may_bind_it(
+        self, role, anonymous, moved, api, plant, station, other_site
+    ):
+        mover = factories.make_user("mover", role=Role.ENGINEER, site=plant)
+        Membership.objects.create(user=mover, site=other_site, role=role)
+        unit = factories.make_push_unit(station, anonymous=anonymous)
+        found = self.move(api(mover), station, other_site)
+        assert found == ((200, None, other_site.pk) if moved else (409, "unit_without_key", plant.pk))
+        unit.refresh_from_db()
+        assert unit.anonymous is anonymous
+
+    def test_without_a_key_stays_where_a_key_would_move_its_sensor(self, adam, station, other_site):
+        factories.make_push_unit(station, anonymous=True)
+        by = replace(adam.access(), scope=Scope.WRITE)
+        with pytest.raises(services.UnitWithoutKey):
+            move_asset(asset=station, by=by, changes={"site": other_site}, expected=None, now=NOW)
+
+    def test_does_not_move_where_a_part_of_it_is_of_strangers(self, api, adam, erik, plant, station, other_site):
+        yard = factories.make_site("Yard")
+        Membership.objects.create(user=erik, site=other_site, role=Role.ENGINEER)
+        factories.make_push_unit(station, pin="1", anonymous=False)
+        factories.make_push_unit(factories.make_sensor("Far", site=yard), pin="7", anonymous=False)
+        assert self.move(api(erik), station, other_site) == (409, "unit_taken", plant.pk)
+        assert self.move(api(adam), station, other_site) == (200, None, other_site.pk)
+
+    def test_of_a_sensor_that_stays_asks_nothing(self, api, erik, plant, station):
+        factories.make_push_unit(station, anonymous=True)
+        assert self.move(api(erik), station, plant) == (200, None, plant.pk)
+
+    def test_without_a_key_is_let_in_where_the_sensor_stands_by_then(self, boss, plant, station, other_site):
+        """Somebody else has moved the sensor since it was read."""
+        fields = body(station, anonymous=True) | {"sensor": Sensor.objects.get(pk=station.pk)}
+        Sensor.objects.filter(pk=station.pk).update(site=other_site)
+        with pytest.raises(Forbidden):
+            services.create_push_unit(by=access_of(boss), data=fields, now=NOW)
+        assert not PushUnit.objects.exists()
 
     def test_is_one_for_each_part_of_a_unit(self, api, erik, station):
         client = api(erik)
@@ -159,6 +238,22 @@ class TestTwoSites:
             found = race(bind(erik, station, name, "1"), bind(edda, far, name, "7"))
             assert [type(error) for error in losers(found)] == [services.UnitTaken], number
             assert PushUnit.objects.filter(unit_id=name).count() == 1
+
+    def test_of_which_a_sensor_leaves_one_get_no_unit_that_the_other_lets_in(self, boss, erik, plant, other_site):
+        Membership.objects.create(user=erik, site=other_site, role=Role.ENGINEER)
+        for number in range(ROUNDS):
+            sensor = factories.make_sensor(site=plant)
+            mine, theirs = (Sensor.objects.get(pk=sensor.pk) for _ in range(2))
+            unit = {"door": Door.SENSOR_COMMUNITY, "unit_id": f"esp8266-{number}", "anonymous": True, "sensor": mine}
+            found = race(
+                lambda unit=unit: services.create_push_unit(by=access_of(boss), data=unit, now=NOW),
+                lambda theirs=theirs: move_asset(
+                    asset=theirs, by=access_of(erik), changes={"site": other_site}, expected=None, now=NOW
+                ),
+            )
+            assert [type(error) for error in losers(found)] in ([services.UnitWithoutKey], [Forbidden]), number
+            sensor.refresh_from_db()
+            assert PushUnit.objects.filter(sensor=sensor).exists() is (sensor.site_id == plant.pk)
 
 
 class TestRejected:
