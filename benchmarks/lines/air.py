@@ -31,6 +31,10 @@ END = datetime(2026, 1, 1, tzinfo=UTC)
 VALUES = len(GASES) * YEARS * 365 * 24
 INDEX = f"index of {VALUES:,} hourly values"
 YEAR = "a year against limits"
+# Hours and days there begin off the full hour of UTC.
+OFF = "Asia/Kolkata"
+OFF_YEAR, OFF_INDEX = f"a year against limits, {OFF}", f"index of a year, {OFF}"
+OFF_CODES = ("pm2_5", "pm10")
 SITE = f"site page, {SENSORS} sensors"
 CORRECT = "a year of hours corrected"
 MOST = {INDEX: 1000.0, YEAR: 300.0, SITE: 150.0}
@@ -48,6 +52,7 @@ def air(bench: Bench) -> Result:
                 result.bars.append(limit(f"{name}: {what}", one["p50"], MOST[what], "ms"))
     result.notes = [
         f"The station has {len(GASES)} pollutants an hour for {YEARS} years; the limits are the EU's from 2030.",
+        f"That in {OFF} sends {' and '.join(OFF_CODES)} every minute: of its hours none is in a rollup.",
         f"The {SENSORS} sensors send PM2.5 and PM10 every minute; hours end at the moment that is asked about.",
         *bench.missing.values(),
     ]
@@ -77,7 +82,7 @@ def figures(times: int) -> dict[str, Run]:
 
     user = User.objects.create(username="bench")
     Membership.objects.create(user=user, role="viewer")
-    station, site = _fill()
+    station, off, site = _fill()
     client = Client()
     client.force_login(user)
 
@@ -88,11 +93,13 @@ def figures(times: int) -> dict[str, Run]:
 
         return ask
 
-    start = (END - timedelta(days=YEARS * 365)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    start, year = ((END - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for days in (YEARS * 365, 365))
     end = END.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         INDEX: _timed(get(f"/api/sensors/{station}/air-quality/history/?from={start}&to={end}"), times),
         YEAR: _timed(get(f"/api/sensors/{station}/exceedances/?standard=eu_2030&year=2025"), times),
+        OFF_YEAR: _timed(get(f"/api/sensors/{off}/exceedances/?standard=eu_2030&year=2025"), times),
+        OFF_INDEX: _timed(get(f"/api/sensors/{off}/air-quality/history/?from={year}&to={end}"), times),
         SITE: _timed(get(f"/api/sites/{site}/air-quality/?at=2025-12-31T23:20:00Z"), times),
         CORRECT: _timed(_correct, times),
     }
@@ -115,8 +122,8 @@ def _timed(work: Callable[[], None], times: int) -> Run:
     return {"p50": percentile(seconds, 0.5), "p95": percentile(seconds, 0.95)}
 
 
-def _fill() -> tuple[int, int]:
-    """A station with years of hours, and a site with sensors of a day of minutes; returns their ids."""
+def _fill() -> tuple[int, int, int]:
+    """A station with years of hours, one with a year of minutes, a site with sensors of a day of minutes: their ids."""
     from techtrack.accounts.models import Site
     from techtrack.assets.models import Asset, AssetType
     from techtrack.environment.models import AirSettings
@@ -132,6 +139,12 @@ def _fill() -> tuple[int, int]:
     draw = np.random.default_rng(1)
     _send(station.pk, YEARS * 365 * 24, timedelta(hours=1), GASES, draw)
     minute = timedelta(minutes=1)
+    india = Site.objects.create(name="Off the hour", timezone=OFF, **stamps)
+    off = Asset.objects.create(name="Station off the hour", site=india, expected_interval=minute, **common)
+    for month in range(1, 13):
+        # A month at once, as an import would.
+        until = END - timedelta(days=365) + month * timedelta(days=365) / 12
+        _send(off.pk, 365 * 24 * 60 // 12, minute, OFF_CODES, draw, until=until)
     for number_ in range(SENSORS):
         sensor = Asset.objects.create(name=f"Sensor {number_}", site=site, expected_interval=minute, **common)
         _send(sensor.pk, MINUTES, minute, ("pm2_5", "pm10"), draw)
@@ -139,17 +152,25 @@ def _fill() -> tuple[int, int]:
         pass
     while days.build(END):
         pass
-    return station.pk, site.pk
+    return station.pk, off.pk, site.pk
 
 
-def _send(asset: int, count: int, every: timedelta, codes: tuple[str, ...], draw: np.random.Generator) -> None:
+def _send(
+    asset: int,
+    count: int,
+    every: timedelta,
+    codes: tuple[str, ...],
+    draw: np.random.Generator,
+    *,
+    until: datetime = END,
+) -> None:
     from techtrack.accounts.domain.access import internal
     from techtrack.core.clock import to_micros
     from techtrack.telemetry import services
     from techtrack.telemetry.domain.reading import Batch, Origin
 
     width = every // timedelta(microseconds=1)
-    times = to_micros(END) - width * np.arange(count, 0, -1, dtype=np.int64)
+    times = to_micros(until) - width * np.arange(count, 0, -1, dtype=np.int64)
     values = {code: np.round(draw.gamma(2.0, 0.4 if code == "co" else 15.0, count), 1) for code in codes}
     batch = Batch(np.full(count, asset, np.int64), times, values)
     services.ingest(batch=batch, by=internal(), now=END, origin=Origin.IMPORT)
