@@ -21,10 +21,12 @@ from django.db import connection
 from techtrack.accounts.domain.access import internal
 from techtrack.alerts import rulebook, ticking
 from techtrack.alerts.domain.features.base import Feature, Raw
+from techtrack.alerts.domain.features.running import Running
 from techtrack.alerts.domain.rule import JUDGED
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.memory import Memory
 from techtrack.alerts.models import Alert, AlertEvent, Rule
+from techtrack.assets import services as asset_services
 from techtrack.assets.models import Asset
 from techtrack.config.server import prepare
 from techtrack.core import clock
@@ -32,7 +34,8 @@ from techtrack.core.clock import to_micros
 from techtrack.telemetry import queries, services
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
 from tests import factories
-from tests.unit.alerts.oracle import SECOND, Key, Reading, Said, Ticked, Unlimited, replay, told_of_the_past
+from tests.unit.alerts.breathing import AIR, any_air_rule
+from tests.unit.alerts.oracle import SECOND, Key, Reading, Said, Ticked, Unlimited, index_name, replay, told_of_the_past
 from tests.unit.alerts.watching import Walk, any_rule, proved
 
 RULES, SCHEDULED = 8, 2
@@ -49,6 +52,8 @@ def key_of(feature: Feature) -> Key:
     """How the oracle calls a series."""
     if isinstance(feature, Raw):
         return (feature.code,)
+    if isinstance(feature, Running):
+        return (*key_of(feature.of), *index_name(feature.period, feature.rounding, feature.multiplier))
     kinds = {
         "Window": ("window", "width", "statistic", "least"),
         "Forecast": ("forecast", "width", "horizon"),
@@ -156,6 +161,24 @@ def arrange(seed: int) -> list[Asset]:
     return assets
 
 
+def arrange_air(seed: int) -> list[Asset]:
+    """Make sensors, of which some say how often they send, and rules about their air."""
+    dice = random.Random(seed)
+    make_table()
+    services.begin(consumer=HOLDER)
+    asset_services.register_units(units=AIR, now=factories.NOW)
+    intervals = (None, timedelta(hours=1), timedelta(minutes=30))
+    sensors = [factories.make_sensor(f"sensor {every}", expected_interval=every) for every in intervals]
+    for number in range(RULES):
+        chosen = dice.sample([sensor.pk for sensor in sensors], dice.randint(0, 2))
+        duty = {} if number < SCHEDULED else {"schedule": None}
+        factories.make_rule(assets=chosen, **any_air_rule(dice) | duty)
+    dusty = {"kind": "air_quality", "standard": "eu_eaqi", "limit": 3, "severity": "low"}
+    factories.make_rule(parameter="pm2_5", conditions=[dusty])
+    rulebook.turn_page()
+    return sensors
+
+
 def remember() -> None:
     """Make rules that are seldom quiet, by what the judge remembers: whatever was drawn, a restart matters."""
     changing = {"kind": "rate_of_change", "limit": 30.0, "over": "PT10S", "direction": "both", "severity": "low"}
@@ -186,7 +209,7 @@ def _readings() -> Mapping[tuple[int, int], Reading]:
         for asset in Asset.objects.order_by("pk"):
             if not rule.assets or asset.pk in rule.assets:
                 with suppress(Unlimited):
-                    found[rule.pk, asset.pk] = Reading(columns, asset.attributes, asset.expected_interval)
+                    found[rule.pk, asset.pk] = Reading(columns, asset.attributes, asset.expected_interval, AIR)
     return found
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from techtrack.accounts.domain.access import internal
 from techtrack.alerts import folding, recall, recording, screening
 from techtrack.alerts import judge as judging
+from techtrack.alerts.domain.features.running import Running
 from techtrack.alerts.domain.lifecycle import State
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.memory import Memory, Track
@@ -20,8 +21,9 @@ from techtrack.core import clock
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.telemetry import services as telemetry_services
 from techtrack.telemetry.domain.reading import Batch, Origin, Row
-from tests.campaigns.judging import Recorder, arrange, differences, hurried
+from tests.campaigns.judging import Recorder, arrange, arrange_air, differences, hurried
 from tests.factories import NOW
+from tests.unit.alerts.breathing import AirWalk
 from tests.unit.alerts.watching import SECOND, Walk
 
 ENTRIES = 60
@@ -34,11 +36,13 @@ class Crash(Exception):
 class Plant:
     """Machines, rules of all kinds, and two judges over them."""
 
+    arrange, walks = staticmethod(arrange), Walk
+
     def __init__(self, patch, seed, *, crashes=0.15) -> None:
         self.dice = random.Random(seed)
         self._patch, self._crashes = patch, crashes
-        assets = arrange(seed)
-        self.walk = Walk(self.dice, [asset.pk for asset in assets], to_micros(NOW))
+        assets = self.arrange(seed)
+        self.walk = self.walks(self.dice, [asset.pk for asset in assets], to_micros(NOW))
         self.moment = {"wall": NOW, "plant": NOW}
         patch.setattr(clock, "now", lambda: self.moment["wall"])
         patch.setattr(clock.plant_now, "_source", lambda: self.moment["plant"])
@@ -99,8 +103,22 @@ class Plant:
                 continue
 
 
+class Station(Plant):
+    """Sensors of air, and rules about its index."""
+
+    arrange, walks = staticmethod(arrange_air), AirWalk
+
+
 @pytest.mark.django_db(transaction=True)
 class TestJudgeAndOracle:
+    @pytest.mark.parametrize("seed", range(8))
+    def test_agree_on_the_index_of_the_air(self, seed, monkeypatch):
+        plant = Station(monkeypatch, seed)
+        plant.run()
+        found = differences()
+        assert not found, "\n".join(found)
+        assert Alert.objects.exists()
+
     @pytest.mark.parametrize("seed", [*range(8), 113, 130])
     def test_agree_whatever_crashes_and_whoever_judges(self, seed, monkeypatch):
         plant = Plant(monkeypatch, seed)
@@ -112,6 +130,17 @@ class TestJudgeAndOracle:
 
 def forgets_windows_on_restart(patch):
     patch.setattr(Track, "take", lambda *_: None)
+
+
+def forgets_the_hours_before(patch):
+    blank, real = Running.blank, Running.feed
+
+    def feed(feature, memory, samples):
+        told = real(feature, memory, samples)
+        memory |= {name: column for name, column in blank(feature, len(memory["pane"])).items() if name != "pane"}
+        return told
+
+    patch.setattr(Running, "feed", feed)
 
 
 def forgets_what_holds_on_restart(patch):
@@ -161,4 +190,11 @@ def test_the_oracle_catches_a_judge_that(plant, seed, monkeypatch):
     """The planted bugs: with each of them something else must be recorded than the oracle tells."""
     plant(monkeypatch)
     Plant(monkeypatch, seed).run()
+    assert differences()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_oracle_catches_an_index_that_forgets_the_hours_before(monkeypatch):
+    forgets_the_hours_before(monkeypatch)
+    Station(monkeypatch, 0).run()
     assert differences()

@@ -12,12 +12,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from techtrack.airquality.hours import MILLION
+from techtrack.airquality.indexing import Scale
+from techtrack.airquality.passing import highest_within, scales_of
+from techtrack.airquality.periods import OzoneNowCast, QuarterHour
+from techtrack.airquality.standard import standards
+from techtrack.airquality.units import Amount, factor
 from techtrack.alerts.domain.condition import Attribute, Limit, parse_condition, parse_conditions
 from techtrack.core.clock import read_duration
 from tests.unit.alerts.slow import (
     SlowChain,
     SlowDeviation,
     SlowGap,
+    SlowIndex,
     SlowRate,
     SlowSignals,
     SlowStuck,
@@ -31,6 +38,9 @@ INFINITY = float("inf")
 SEVERITIES = ["info", "low", "medium", "high", "critical"]
 # A derived series: the parameter, the kind, and what it is made with.
 Key = tuple[Any, ...]
+QUARTERS = 4
+# What the name of an index's series stands for.
+_SCALES: dict[Key, Scale] = {}
 
 
 class Said(NamedTuple):
@@ -86,6 +96,7 @@ class Reading:
     rule: Mapping[str, Any]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     interval: timedelta | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
     leaves: list[Leaf] = field(default_factory=list)
     clauses: list[Clause] = field(default_factory=list)
 
@@ -213,8 +224,26 @@ class Reading:
         return self._leaf(Leaf(series, low, high, deadband=self._deadband))
 
     def _air_quality(self, one: Any) -> list[frozenset[int]]:
+        if one.standard is not None:
+            scales = scales_of(standards.get(one.standard), self._code(one), method=one.method)
+            return _sorted(itertools.chain.from_iterable(self._looked_up(one, scale) for scale in scales))
         series = self._window(one, one.average or "PT1H", "avg", one.completeness)
         return self._leaf(Leaf(series, high=self._number(one.limit), deadband=self._deadband))
+
+    def _looked_up(self, one: Any, scale: Scale) -> list[frozenset[int]]:
+        """The index of an average is above the limit where the average is above the last that is not."""
+        end = highest_within(scale, self._number(one.limit))
+        if end is None:
+            return []
+        unit = self.units.get(self._code(one))
+        have = scale.amount if unit is None else Amount(unit)
+        multiplier = factor(self._code(one), measured=have, wanted=scale.amount)
+        parts = QUARTERS if isinstance(scale.period, QuarterHour) else 1
+        hour = timedelta(hours=1) / parts
+        name = index_name(scale.period, scale.rounding, multiplier)
+        series = (*self._window(one, hour, "avg", one.completeness), *name)
+        _SCALES[name] = scale
+        return self._leaf(Leaf(series, high=int(end * MILLION) / MILLION / multiplier, deadband=self._deadband))
 
     def _all_of(self, one: Any) -> list[frozenset[int]]:
         return _sorted(frozenset().union(*chosen) for chosen in itertools.product(*self._parts(one)))
@@ -416,7 +445,7 @@ class Oracle:
 
     def ring(self, position: int, at: int) -> None:
         """A clock let end what ends by then."""
-        assert self._life.due() == at, f"nothing ends at {at}"
+        assert self._life.due() == at, f"nothing ends at {at}: {self._reading.rule}, {self._life.__dict__}"
         self._life.run(at)
         self._told(position)
 
@@ -483,6 +512,14 @@ class Oracle:
         self._life.said.clear()
 
 
+def index_name(period: Any, rounding: Any, multiplier: float) -> Key:
+    """How the series of an index is called: by its average, and how that is rounded."""
+    # What hours alone say of quarters and of ozone has a period of its own in the engine.
+    kind = {QuarterHour: "Highest", OzoneNowCast: "Surrogate"}.get(type(period), type(period).__name__)
+    hours = {"Highest": QUARTERS, "Surrogate": 3}.get(kind, period.hours)
+    return ("index", kind, hours, getattr(period, "least", 0), str(rounding), multiplier)
+
+
 def _chain(key: Key) -> SlowChain:
     links: list[Any] = []
     rest = list(key[1:])
@@ -494,6 +531,9 @@ def _chain(key: Key) -> SlowChain:
         elif kind == "forecast":
             links.append(SlowWindows(rest[0], forecast(rest[0], rest[1])))
             rest = rest[2:]
+        elif kind == "index":
+            links.append(SlowIndex(_SCALES[kind, *rest], width=key[2], multiplier=rest[-1]))
+            rest = []
         else:
             made = {"rate": SlowRate, "stuck": SlowStuck, "gap": SlowGap, "deviation": SlowDeviation}
             links.append((made | {"signals": SlowSignals})[kind](*rest))

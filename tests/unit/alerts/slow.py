@@ -9,6 +9,8 @@ from decimal import Decimal
 import numpy as np
 
 from techtrack.airquality.hours import MISSING
+from techtrack.airquality.indexing import Scale
+from techtrack.airquality.periods import QuarterHour
 from techtrack.alerts.domain.features.base import Feature, Raw
 from techtrack.alerts.domain.features.changes import Gap, Rate, Stuck
 from techtrack.alerts.domain.features.running import Running
@@ -262,6 +264,29 @@ class SlowRunning(Slow):
             return []
         rounded = feature.rounding.exact(Decimal(max(mean, 0)) / 1_000_000)
         return [(at, float(rounded) / feature.multiplier)]
+
+
+class SlowIndex(Slow):
+    """What a scale looks up of the latest windows, by the decimals in which the library judges one moment."""
+
+    def __init__(self, scale: Scale, *, width: int, multiplier: float) -> None:
+        self._scale, self._width, self._multiplier = scale, width, multiplier
+        self._known: dict[int, Decimal] = {}
+
+    def take(self, at: int, value: float) -> Told:
+        number, amount = at // self._width, value * self._multiplier
+        if abs(amount) <= 1e9:
+            self._known[number] = Decimal(round(amount * 1e6)) / 1_000_000
+        found = self._mean(number)
+        if found is None:
+            return []
+        return [(at, float(self._scale.rounding.exact(max(found, Decimal(0)))) / self._multiplier)]
+
+    def _mean(self, number: int) -> Decimal | None:
+        period = self._scale.period
+        if isinstance(period, QuarterHour):
+            return max((self._known[one] for one in range(number - 3, number + 1) if one in self._known), default=None)
+        return period.exact([self._known.get(one) for one in range(number - period.hours + 1, number + 1)]).amount
 
 
 class SlowChain(Slow):

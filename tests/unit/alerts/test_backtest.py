@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +20,14 @@ from techtrack.alerts.domain.features.windows import Windows
 from techtrack.alerts.domain.lifecycle import Change, Look, State, Transition, step
 from techtrack.alerts.domain.rule import Watch, parse_rule
 from techtrack.core.errors import Invalid
+from tests.unit.alerts.breathing import AIR, BANDS, INDICES, LEVELS
 
 BEGIN = 1_700_000_000 * SECOND
 STEPS = [1, 2, 5, 10, 30, 60, 61, 300, 1500]
 VALUES = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 9.0]
+# Of the air: minutes to hours apart, and on breakpoints.
+HOURLY = [60, 900, 1800, 3600, 3600, 3600, 7200]
+DUST = [0.0, 10.0, 35.4, 35.5, 55.4, 55.5, 71.0, 125.5, 200.0]
 DELAYS = [timedelta(0), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=10)]
 PLAIN: list[dict[str, Any]] = [
     {"kind": "above", "limit": 1.5},
@@ -78,6 +82,13 @@ ONE_PARAMETER = _rules(st.sampled_from(PLAIN))
 TWO_PARAMETERS = _rules(
     st.builds(lambda one, code: one | {"parameter": code}, st.sampled_from(PLAIN), st.sampled_from(["a", "b"]))
 )
+OF_AIR = _rules(
+    st.builds(
+        lambda of, limit: {"kind": "air_quality", **of, "limit": BANDS.get(of["standard"], LEVELS)[limit]},
+        st.sampled_from(INDICES),
+        st.integers(0, 2),
+    )
+)
 SILENCE = st.one_of(
     st.none(),
     st.fixed_dictionaries(
@@ -94,10 +105,12 @@ SCHEDULE = st.sampled_from(
 
 
 @st.composite
-def readings(draw: st.DrawFn, most: int = 60) -> Series:
+def readings(
+    draw: st.DrawFn, most: int = 60, between: Sequence[int] = STEPS, values_of: Sequence[float] = VALUES
+) -> Series:
     """A series with pauses, and values that rest, jump and lie on limits."""
-    steps = draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=most))
-    values = draw(st.lists(st.sampled_from(VALUES), min_size=len(steps), max_size=len(steps)))
+    steps = draw(st.lists(st.sampled_from(between), min_size=1, max_size=most))
+    values = draw(st.lists(st.sampled_from(values_of), min_size=len(steps), max_size=len(steps)))
     at = BEGIN + np.cumsum(np.array(steps, np.int64)) * SECOND
     return Series(at, np.array(values))
 
@@ -187,6 +200,24 @@ class TestReplay:
             return
         series = {"a": one, "b": other}
         until = int(max(one.at[-1], other.at[-1])) + later * SECOND
+
+        assert without_values(replay(watch, Past(series, until))) == without_values(slowly(watch, series, until))
+
+    @_many
+    @given(
+        OF_AIR,
+        SCHEDULE,
+        st.fixed_dictionaries({code: readings(between=HOURLY, values_of=DUST) for code in AIR}),
+        st.sampled_from([0, 700, 9000]),
+    )
+    def test_finds_it_in_the_index_of_the_air(
+        self, rule: dict[str, Any], schedule: Any, series: dict[str, Series], later: int
+    ) -> None:
+        watch = watch_of(rule, schedule=schedule)
+        if watch is None:
+            return
+        series["o3"] = series["o3"]._replace(values=series["o3"].values / 1000)
+        until = max(int(one.at[-1]) for one in series.values()) + later * SECOND
 
         assert without_values(replay(watch, Past(series, until))) == without_values(slowly(watch, series, until))
 

@@ -22,6 +22,7 @@ from techtrack.alerts.ticking import run_out
 from techtrack.core.clock import to_micros
 from techtrack.telemetry.domain.reading import Kind, Origin
 from tests.factories import NOW
+from tests.unit.alerts.breathing import AirWalk, any_air_rule
 from tests.unit.alerts.watching import LIMITS, Walk, any_rule, book_of, log_entry, proved, ruling_of
 
 ASSETS = [3, 4, 7, 90]
@@ -181,9 +182,9 @@ class PlainFold:
 # -- Many rules of all kinds, without a clock --------------------------------------------------------------------
 
 
-def pages(dice, number):
+def pages(dice, number, walks=Walk):
     """A log, cut into pages."""
-    walk, found = Walk(dice, SENDERS, BEGIN), []
+    walk, found = walks(dice, SENDERS, BEGIN), []
     for position in range(1, number + 1):
         kind = dice.choice([Kind.READINGS] * 12 + [Kind.REPLACE])
         origin = dice.choice([Origin.LIVE] * 12 + [Origin.REPLAY, Origin.IMPORT])
@@ -201,12 +202,12 @@ def rules_of(dice, make, most=4):
     return [ruling_of(number, assets=assets, **make(dice)) for number, assets in enumerate(chosen, 1)]
 
 
-def differs(dice):
+def differs(dice, make=any_rule, walks=Walk):
     """Tell whether the judge says or remembers other than a plain fold, about rules of all kinds."""
-    book = book_of(*rules_of(dice, any_rule), assets=ASSETS)
+    book = book_of(*rules_of(dice, make), assets=ASSETS)
     memory, plain, said = Memory(0, 0, 0, "judge:commits", book), PlainFold(), []
     plain.adopt(book)
-    for page in pages(dice, dice.randint(1, 40)):
+    for page in pages(dice, dice.randint(1, 40), walks):
         said += judge(page, memory, BEGIN)
         plain.fold(page, BEGIN)
     return not_the_same(said, plain, memory)
@@ -287,6 +288,11 @@ class TestTheScreenedJudge:
     @given(dices)
     def test_says_and_remembers_what_a_plain_fold_does(self, dice):
         assert not differs(dice)
+
+    @settings(deadline=None)  # What lasts is not asked here.
+    @given(dices)
+    def test_does_so_of_the_index_of_the_air(self, dice):
+        assert not differs(dice, any_air_rule, AirWalk)
 
     @settings(deadline=None)  # What lasts is not asked here.
     @given(dices)

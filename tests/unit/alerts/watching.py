@@ -170,10 +170,12 @@ def any_rule(dice: random.Random) -> dict[str, Any]:
 class Walk:
     """Readings of some assets: random walks around the limits, often stuck or with a gap, some late or sent twice."""
 
+    codes: Sequence[str] = CODES
+
     def __init__(self, dice: random.Random, assets: Sequence[int], begin: int) -> None:
         """``begin`` in µs."""
         self._dice, self._assets, self._clock = dice, assets, begin
-        self._values = {(asset, code): 78.0 for asset in assets for code in CODES}
+        self._values = {(asset, code): 78.0 for asset in assets for code in self.codes}
 
     @property
     def clock(self) -> int:
@@ -184,14 +186,17 @@ class Walk:
         """What one entry of the log brings."""
         dice, found = self._dice, []
         for _ in range(dice.randint(1, 6)):
-            self._clock += dice.choice([0, 1, 1, 1, 1, 2, 2, 15, 600 if dice.random() < 0.1 else 1]) * SECOND
+            self._clock += self._pause() * SECOND
             asset = dice.choice(self._assets)
             at = self._clock - (dice.randint(1, 30) * SECOND if dice.random() < 0.15 else 0)
-            codes = [code for code in CODES if dice.random() < 0.7] or [dice.choice(CODES)]
+            codes = [code for code in self.codes if dice.random() < 0.7] or [dice.choice(self.codes)]
             found.append((asset, at, {code: self._next(asset, code) for code in codes}))
             if dice.random() < 0.05:
                 found.append((asset, at, {code: self._next(asset, code) for code in codes}))
         return found
+
+    def _pause(self) -> int:
+        return self._dice.choice([0, 1, 1, 1, 1, 2, 2, 15, 600 if self._dice.random() < 0.1 else 1])
 
     def _next(self, asset: int, code: str) -> float:
         dice, value = self._dice, self._values[asset, code]
