@@ -53,6 +53,7 @@ from techtrack.assets import services as assets
 from techtrack.assets.events import (
     AssetChanged,
     AssetDeleting,
+    AssetMoving,
     AssetTypeChanged,
     AssetTypeMade,
     ParametersRegistered,
@@ -67,6 +68,7 @@ from techtrack.environment import jobs as environment_jobs
 from techtrack.environment import queries as environment
 from techtrack.environment.screening import Screen
 from techtrack.integrations import jobs as integration_jobs
+from techtrack.integrations import services as integrations
 from techtrack.live import jobs as live_jobs
 from techtrack.live import services as live
 from techtrack.live.bus import bus
@@ -123,7 +125,8 @@ def connect() -> None:
     together(Changed, rulebook.follow_declared)
     together(ParametersRegistered, rulebook.follow_units)
     answer(ReferencesAsked, lambda asked: environment.references_of(asked.assets))
-    # It stands at another site: who may see what is about it, sees that now.
+    # It stands at another site: units that need no key ask first; who may see what is about it, sees that now.
+    together(AssetMoving, integrations.follow_move)
     together(AssetChanged, _follow_move)
     # A type that begins with a pack gets the pack's rules and plans with it.
     together(AssetTypeMade, _follow_pack)
@@ -161,8 +164,7 @@ def connect() -> None:
     # A person asks what is stored of the own self.
     answer(PersonalDataAsked, notification_queries.personal_data, alerts_of_people, readings_of_people)
     answer(PersonalDataAsked, task_queries.personal_data, task_queries.personal_talk, task_queries.personal_upkeep)
-    answer(PersonalDataAsked, report_queries.personal_data)
-    answer(PersonalDataAsked, lambda asked: [("audit", told_of_person(asked.user_id))])
+    answer(PersonalDataAsked, report_queries.personal_data, lambda asked: [("audit", told_of_person(asked.user_id))])
     _record()
     _show_live()
     _hear()

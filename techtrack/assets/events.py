@@ -24,6 +24,19 @@ class AssetChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetMoving:
+    """An asset is about to stand at another site (None: at none), in this transaction: refuse it by raising.
+
+    It is locked, so that nobody else moves it meanwhile.
+    """
+
+    asset_id: int
+    site_id: int | None
+    by: Access
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AssetTypeChanged:
     """The interval at which assets of a type send was changed: what depends on it looks again."""
 

@@ -19,6 +19,7 @@ from techtrack.assets.domain.units import OBVIOUS
 from techtrack.assets.events import (
     AssetChanged,
     AssetDeleting,
+    AssetMoving,
     AssetTypeChanged,
     AssetTypeMade,
     ParametersRegistered,
@@ -86,6 +87,7 @@ def update_asset(*, asset: Asset, by: Access, changes: dict[str, Any], expected:
     Raises:
         Forbidden: the caller is not an engineer where the asset stands, or where it is to stand.
         BadParent: the new parent is the asset itself or one of its parts.
+        Conflict: something of it may not go where the asset is to stand.
         Stale: somebody else was faster.
 
     """
@@ -95,6 +97,8 @@ def update_asset(*, asset: Asset, by: Access, changes: dict[str, Any], expected:
         _refuse_circle(asset, changes["parent"])
     if "type" in changes:
         changes = changes | {"type": _type_of(changes["type"], now)}
+    if "site" in changes:
+        _ask_to_move(asset, _pk(changes["site"]), by, now)
     before, site = (_place(asset), asset.expected_interval, asset.attributes), asset.site_id
     asset.change(expected=expected, now=now, **changes)
     # Said only then: whoever resolves scopes looks at every rule again, and names change far more often.
@@ -153,6 +157,13 @@ def _refuse_circle(asset: Asset, parent: Asset) -> None:
         if above == asset.pk:
             raise BadParent("an asset cannot be a part of itself", pointer="/parent")
         above = Asset.objects.filter(pk=above).values_list("parent_id", flat=True).first()
+
+
+def _ask_to_move(asset: Asset, site_id: int | None, by: Access, now: datetime) -> None:
+    # Where it stands now, which may be elsewhere than when it was read.
+    rows = Asset.objects.select_for_update(no_key=True).filter(pk=asset.pk)
+    if any(stands != site_id for stands in rows.values_list("site_id", flat=True)):
+        events.publish(AssetMoving(asset.pk, site_id, by, now))
 
 
 def _place(asset: Asset) -> tuple[Any, ...]:

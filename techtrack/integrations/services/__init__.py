@@ -31,8 +31,10 @@ from techtrack.integrations.services.pushes import (
 from techtrack.integrations.services.units import (
     NotByKey,
     UnitTaken,
+    UnitWithoutKey,
     create_push_unit,
     delete_push_unit,
+    follow_move,
     normal_id,
     update_push_unit,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "Progress",
     "Refused",
     "UnitTaken",
+    "UnitWithoutKey",
     "UnknownAsset",
     "UnknownPart",
     "UnknownUnit",
@@ -61,6 +64,7 @@ __all__ = [
     "bind",
     "create_push_unit",
     "delete_push_unit",
+    "follow_move",
     "forget_rejected",
     "import_file",
     "normal_id",
