@@ -125,12 +125,12 @@ class Head(models.Model):
     sees number n also sees every number below it. (Database sequences do not promise that.)
     """
 
-    # Of one parameter, the name; or a part of a statement that uses the number at once.
-    TAKE = """
+    _TAKE = """
     INSERT INTO core_head (name, last) VALUES (%s, 1)
     ON CONFLICT (name) DO UPDATE SET last = core_head.last + 1 RETURNING last
     """
-    _TAKE_MANY = """
+    # Of two parameters, the name and how many; or a part of a statement that uses the last number at once.
+    TAKE_MANY = """
     INSERT INTO core_head (name, last) VALUES (%s, %s)
     ON CONFLICT (name) DO UPDATE SET last = core_head.last + excluded.last RETURNING last
     """
@@ -145,14 +145,14 @@ class Head(models.Model):
     def take(cls, name: str) -> int:
         """Return the next number of ``name``; call it inside a transaction, as late as possible."""
         with connection.cursor() as cursor:
-            cursor.execute(cls.TAKE, [name])
+            cursor.execute(cls._TAKE, [name])
             return int(cursor.fetchone()[0])
 
     @classmethod
     def take_many(cls, name: str, count: int) -> range:
         """Return the next ``count`` numbers of ``name``, as ``take`` does."""
         with connection.cursor() as cursor:
-            cursor.execute(cls._TAKE_MANY, [name, count])
+            cursor.execute(cls.TAKE_MANY, [name, count])
             last = int(cursor.fetchone()[0])
         return range(last - count + 1, last + 1)
 

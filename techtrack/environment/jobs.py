@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from techtrack.airquality.arriving import FRESH, Memory
 from techtrack.airquality.quality import Flag
 from techtrack.core import clock
@@ -19,6 +17,7 @@ from techtrack.environment.domain.testing import (
     Plans,
     Stretch,
     Watcher,
+    beginnings,
     gaps_of,
     joined,
     rows_of,
@@ -30,11 +29,12 @@ from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry import services as telemetry_services
 from techtrack.telemetry.domain.reading import Batch, Kind
 from techtrack.telemetry.queries import Doubted
+from techtrack.telemetry.services import Reached
 from techtrack.telemetry.store.base import LogEntry
 
 # Entries of the log that are tested at once; and how often (s) its place is written down where nothing was found.
 ENTRIES, NOTED_EVERY = 20, 5.0
-# After so many marks no further entry is tested in the same transaction: who sends waits for it.
+# After so many marks a transaction ends, in the middle of an entry as well: who sends waits for it.
 TOGETHER = 500
 # How far back a series is looked up that this process has not seen yet, at least; and by how much longer than its
 # value may stay the same.
@@ -48,7 +48,7 @@ class QualityControl:
 
     def __init__(self) -> None:
         self._watcher: Watcher | None = None
-        self._position = self._noted = 0
+        self._at = self._noted = Reached(0)
         self._noted_at = 0.0
         self._known = KnownPlans()
         self.marked = 0
@@ -68,52 +68,49 @@ class QualityControl:
     def _work(self) -> bool:
         if self._watcher is None:
             self._watcher = Watcher()
-            self._position = self._noted = telemetry_services.begin(consumer=CONSUMER)
-        entries = telemetry.log(after=self._position, limit=ENTRIES)
+            self._at = self._noted = telemetry_services.begin_within(consumer=CONSUMER)
+        entries = telemetry.log(after=self._at.position, limit=ENTRIES)
         self._known.refresh()
-        stretches: list[Stretch] = []
+        # Each once, in the order in which they were first touched.
+        touched: dict[int, Stretch] = {}
         for entry in entries:
-            stretches = _once([*stretches, *self._test(entry, self._watcher)])
-            self._position = entry.position
-            if len(stretches) >= TOGETHER:
+            self._at = self._test(entry, self._watcher, touched)
+            if len(touched) >= TOGETHER:
                 break
-        if stretches or (self._position > self._noted and time.monotonic() >= self._noted_at + NOTED_EVERY):
-            self._note(_gathered(stretches, self._watcher))
-        return len(entries) == ENTRIES or bool(entries and self._position < entries[-1].position)
+        if touched or (self._at > self._noted and time.monotonic() >= self._noted_at + NOTED_EVERY):
+            self._note(_gathered(list(touched.values()), self._watcher))
+        return len(entries) == ENTRIES or bool(entries and self._at.position < entries[-1].position)
 
     def finish(self) -> None:
         """Write down how far it has come."""
-        if self._position > self._noted:
+        if self._at > self._noted:
             self._note(())
 
     def _note(self, stretches: Sequence[Stretch]) -> None:
         self.marked += sum(stretch.position is None for stretch in stretches)
-        services.flag_doubtful(stretches=stretches, passed=self._noted, to=self._position, now=clock.now())
-        self._noted, self._noted_at = self._position, time.monotonic()
+        services.flag_doubtful(stretches=stretches, passed=self._noted, to=self._at, now=clock.now())
+        self._noted, self._noted_at = self._at, time.monotonic()
 
-    def _test(self, entry: LogEntry, watcher: Watcher) -> list[Stretch]:
-        batch = entry.batch
-        if entry.kind is not Kind.READINGS or not len(batch):
-            return []
-        plans = self._known.of(batch)
+    def _test(self, entry: LogEntry, watcher: Watcher, touched: dict[int, Stretch]) -> Reached:
+        """Test what is left of an entry, as far as a transaction takes it; return how far that is."""
+        done, whole = self._at.readings, Reached(entry.position)
+        batch = entry.batch.take(slice(done, None)) if done else entry.batch
+        plans = self._known.of(batch) if entry.kind is Kind.READINGS else {}
         if not plans:
-            return []
+            return whole
         self._recall(plans, batch, watcher)
-        return [one for row in rows_of(batch, plans) for one in watcher.test(row, plans[row.asset])]
+        for number, row in rows_of(batch, plans):
+            for one in watcher.test(row, plans[row.asset]):
+                touched[id(one)] = one
+            if len(touched) >= TOGETHER and number < len(batch):
+                return Reached(self._at.position, done + number)
+        return whole
 
     @staticmethod
     def _recall(plans: dict[int, Plans], batch: Batch, watcher: Watcher) -> None:
         """Tell the watcher how assets stood that it has not seen yet, before their first reading here."""
-        unseen = np.isin(batch.assets, list(plans.keys() - watcher.known))
-        first: dict[int, int] = {}
-        for asset, moment in zip(batch.assets[unseen].tolist(), batch.times[unseen].tolist(), strict=True):
-            first[asset] = min(moment, first.get(asset, moment))
-        # Those that begin in one hour are looked up together; one that comes late leaves the others in their time.
-        together: dict[int, list[int]] = {}
-        for asset, moment in first.items():
-            together.setdefault(moment // HOUR, []).append(asset)
-        for ids in together.values():
-            _take_up(watcher, {asset: plans[asset] for asset in ids}, before=min(first[asset] for asset in ids))
+        for ids, before in beginnings(batch, plans.keys() - watcher.known):
+            _take_up(watcher, {asset: plans[asset] for asset in ids}, before=before)
 
 
 def _take_up(watcher: Watcher, plans: dict[int, Plans], *, before: int) -> None:
@@ -169,9 +166,5 @@ def _gathered(stretches: Sequence[Stretch], watcher: Watcher) -> list[Stretch]:
         good = there[place][0][::2].tolist() if place in there else [0] * (len(run) - 1)
         found += joined(run, good)
         watcher.late[run[0].key] = found[-1]
-    return found
-
-
-def _once(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """Return each stretch once, in the order in which it was first touched."""
-    return list({id(one): one for one in stretches}.values())
+    # The last of one run may be the first of the next.
+    return list({id(one): one for one in found}.values())

@@ -34,12 +34,16 @@ class Segment(models.Model):
 
 
 class LogConsumer(models.Model):
-    """How far ``name`` has read a lane; moved by conditional UPDATE, which fences out a second reader."""
+    """How far ``name`` has read a lane; moved by conditional UPDATE, which fences out a second reader.
+
+    ``readings`` is how many of the entry behind ``position`` are done, where one stops in the middle of an entry.
+    """
 
     pk = models.CompositePrimaryKey("name", "lane")
     name = models.CharField(max_length=32)
     lane = models.SmallIntegerField(default=0)
     position = models.BigIntegerField(default=0)
+    readings = models.IntegerField(default=0, db_default=0)
 
 
 class Chunk(models.Model):
@@ -95,6 +99,8 @@ class Latest(models.Model):
 class QualityMark(models.Model):
     """What was said of a stretch (start <= time < end, µs) of an asset's values; the last word of a person counts.
 
+    Each has a ``position`` of the log for itself; one entry may tell of many.
+
     ``code`` is empty where all parameters are meant. Earlier marks stay: they are the history. ``flag`` is the code of
     the test that doubted them, empty where a person did; such a mark grows as long as the test goes on doubting.
     """
@@ -112,7 +118,11 @@ class QualityMark(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["end_at"], name="mark_of_late")]
+        indexes = [
+            models.Index(fields=["end_at"], name="mark_of_late"),
+            # With both ends, so that those that ended later and begin later are passed over without a look at the row.
+            models.Index(fields=["asset_id", "end_at", "start_at"], name="mark_of_asset_by_time"),
+        ]
 
 
 class Forgotten(models.Model):

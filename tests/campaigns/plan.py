@@ -41,7 +41,7 @@ class Operation:
         """Write it; the caller holds the transaction."""
         store.append(Batch.of([self.tick]), kind=Kind.READINGS, origin=Origin.LIVE, now=NOW)
         if self.mark is not None:
-            store.mark(self.mark, now=NOW)
+            store.mark([self.mark], now=NOW)
         else:
             store.append(Batch.of(self.rows), kind=self.kind, origin=Origin.LIVE, now=NOW)
 

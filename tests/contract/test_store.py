@@ -11,6 +11,7 @@ from django.db import transaction
 
 from techtrack.telemetry.domain.quality import Mark, Quality
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
+from techtrack.telemetry.store.base import Growth
 from techtrack.telemetry.store.compaction import compact
 from techtrack.telemetry.store.database import DatabaseStore
 from techtrack.telemetry.store.memory import MemoryStore
@@ -27,18 +28,13 @@ class CompactingStore(DatabaseStore):
     def append(self, batch, *, kind, origin, now):
         return self._folded(super().append(batch, kind=kind, origin=origin, now=now))
 
-    def mark(self, mark, *, now):
-        return self._folded(super().mark(mark, now=now))
-
-    def extend(self, mark, position, *, now):
-        super().extend(mark, position, now=now)
-        self._folded(position)
+    def mark(self, marks, *, grown=(), now):
+        return self._folded(super().mark(marks, grown=grown, now=now))
 
     def forget(self, asset, *, now):
         return self._folded(super().forget(asset, now=now))
 
-    @staticmethod
-    def _folded(position: int) -> int:
+    def _folded(self, position):
         compact(NOW, force=True)
         return position
 
@@ -64,11 +60,15 @@ def take_out(store, asset, time):
 
 
 def say(store, quality, start, end, *, asset=1, code=None):
-    return store.mark(Mark(asset, code, start, end, quality), now=NOW)
+    return store.mark([Mark(asset, code, start, end, quality)], now=NOW)[0]
 
 
 def doubt(store, quality, start, end, *, flag):
-    return store.mark(Mark(1, "speed", start, end, quality, flag), now=NOW)
+    return store.mark([Mark(1, "speed", start, end, quality, flag)], now=NOW)[0]
+
+
+def grow(store, start, end, position):
+    return store.mark([], grown=[Growth(Mark(1, "speed", start, end, Quality.BAD, "stuck"), position)], now=NOW)
 
 
 def rows_of(store, span=(-(10**15), 10**15)):
@@ -234,17 +234,34 @@ class TestMarking:
         position = doubt(store, Quality.BAD, 0, 2, flag="stuck")
         said = say(store, Quality.GOOD, 3, 4)
         for end in (5, 4):
-            store.extend(Mark(1, "speed", 2, end, Quality.BAD, "stuck"), position, now=NOW)
+            assert grow(store, 2, end, position) == []
         assert store.readings([1])[1].quality("speed").tolist() == [2, 2, 2, 0, 2, 0]
         assert statistics(store, 0, HOUR)["total"].tolist() == [3.0 + 5.0]
         # What a person said is no test's to change.
-        store.extend(Mark(1, "speed", 4, 6, Quality.BAD, "stuck"), said, now=NOW)
+        grow(store, 4, 6, said)
         assert store.readings([1])[1].quality("speed").tolist() == [2, 2, 2, 0, 2, 0]
+
+    def test_lays_many_marks_at_once(self, store):
+        put(store, *((asset, at * HOUR, {"speed": float(at)}) for asset in (1, 2) for at in range(6)))
+        marks = [
+            Mark(asset, "speed", at * HOUR, at * HOUR + 1, Quality.BAD, "range") for at in (0, 3) for asset in (2, 1)
+        ]
+        positions = store.mark(marks, now=NOW)
+        assert len(set(positions)) == len(marks)
+        for asset in (1, 2):
+            assert store.readings([asset])[asset].quality("speed").tolist() == [2, 0, 0, 2, 0, 0]
+        assert statistics(store, 0, 6 * HOUR)["count"].tolist() == [4]
+        later = Growth(Mark(1, "speed", 3 * HOUR + 1, 5 * HOUR, Quality.BAD, "range"), positions[3])
+        store.mark([Mark(1, None, HOUR, 2 * HOUR, Quality.MISSING)], grown=[later], now=NOW)
+        assert store.readings([1])[1].quality("speed").tolist() == [2, 3, 0, 2, 2, 0]
+        assert statistics(store, 0, 6 * HOUR)["total"].tolist() == [2.0 + 5.0]
 
     def test_does_not_bring_back_the_mark_of_an_asset_that_went(self, store):
         position = doubt(store, Quality.BAD, 0, 2, flag="stuck")
         store.forget(1, now=NOW)
-        store.extend(Mark(1, "speed", 2, 5, Quality.BAD, "stuck"), position, now=NOW)
+        head = store.head()
+        grow(store, 2, 5, position)
+        assert store.head() == head
         assert not store.readings([1])
 
     def test_leaves_bad_and_missing_out_of_statistics_and_counts_suspect(self, store):
@@ -343,6 +360,18 @@ class TestLog:
             entries = store.log(after=positions[0], limit=2)
             assert [entry.position for entry in entries] == positions[1:3]
             assert {(entry.kind, entry.origin) for entry in entries} == {(Kind.READINGS, Origin.REPLAY)}
+
+    def test_tells_of_many_marks_in_one_entry_with_a_position_for_each(self, db):
+        for store in (MemoryStore(), DatabaseStore()):
+            old = doubt(store, Quality.BAD, 0, 2, flag="stuck")
+            new = [Mark(asset, "speed", 10, 20, Quality.BAD, "range") for asset in (2, 1)]
+            growth = Growth(Mark(1, "speed", 2, 5, Quality.BAD, "stuck"), old)
+            assert store.mark(new, grown=[growth], now=NOW) == [old + 1, old + 2]
+            [entry] = store.log(after=old, limit=10)
+            assert (entry.position, entry.origin) == (old + 3, Origin.TESTS)
+            assert entry.batch.assets.tolist() == [2, 2, 1, 1, 1, 1]
+            assert entry.batch.times.tolist() == [10, 19, 10, 19, 2, 4]
+            assert put(store, (1, 1, {"speed": 1.0})) == old + 4
 
     def test_tells_of_marks_and_of_assets_that_went(self, db):
         for store in (MemoryStore(), DatabaseStore()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,7 @@ from techtrack.telemetry.domain.quality import Mark, Quality
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Readings, Row
 from techtrack.telemetry.models import Chunk, DayRollup, Forgotten, Latest, QualityMark, Rollup, Segment, Upkeep
 from techtrack.telemetry.store import days, segments
+from techtrack.telemetry.store.base import Growth
 from techtrack.telemetry.store.compaction import compact
 from techtrack.telemetry.store.database import DatabaseStore
 from techtrack.telemetry.store.memory import MemoryStore
@@ -95,7 +97,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.span = (self.whole[0], self.whole[-1])
         self.twin, self.store, self.other = MemoryStore(), DatabaseStore(), DatabaseStore()
         self.start = self.store.head()
-        self.sent = []
+        self.sent, self.doubts = [], []
+        # The twin numbers marks from the beginning of its own log.
+        self.known = {}
 
     @rule(rows=readings, origin=st.sampled_from(Origin))
     def send(self, rows, origin):
@@ -141,14 +145,31 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(slot=slots, code=codes | st.none(), cut=edges, quality=st.sampled_from(Quality))
     def mark(self, slot, code, cut, quality):
         mark = Mark(self.base + slot, code, self._time(cut[0]), self._time(cut[-1]), quality)
-        self._both(lambda store: store.mark(mark, now=NOW))
+        self._both(lambda store: store.mark([mark], now=NOW))
+
+    @rule(said=st.lists(st.tuples(slots, codes, edges), min_size=1, max_size=4), number=st.integers(0, 100))
+    def doubt_several(self, said, number):
+        """What tests find at once: new marks of any assets, and one of before that grows."""
+        marks = [
+            Mark(self.base + slot, code, self._time(cut[0]), self._time(cut[-1]), Quality.BAD, "range")
+            for slot, code, cut in said
+        ]
+        grown = []
+        if self.doubts:
+            mark, position = self.doubts[number % len(self.doubts)]
+            grown.append(Growth(replace(mark, start=mark.end, end=mark.end + self.stride), position))
+        positions = self.twin.mark(marks, grown=grown, now=NOW)
+        with transaction.atomic():
+            mine = self.store.mark(marks, grown=self._theirs(grown), now=NOW)
+        self.doubts += zip(marks, positions, strict=True)
+        self.known |= dict(zip(positions, mine, strict=True))
 
     @rule(slot=slots, code=codes | st.none(), quality=st.sampled_from(Quality), number=st.integers(0, 100))
     def mark_what_is_there(self, slot, code, quality, number):
         if there := self._there(slot):
             first = there[number % len(there)]
             mark = Mark(self.base + slot, code, first, first + 1 + number % 3 * self.stride, quality)
-            self._both(lambda store: store.mark(mark, now=NOW))
+            self._both(lambda store: store.mark([mark], now=NOW))
 
     @rule(place=places, said=values, folded=st.booleans())
     def forget(self, place, said, folded):
@@ -232,7 +253,8 @@ class StoreMachine(RuleBasedStateMachine):
         cut = [self._time(place) for place in cut]
         self._look(self.other, cut, [cut[0], cut[-1]])
         entries = self.other.log(after=max(self.start, segments.watermark()), limit=10_000)
-        newest = self.twin.log(after=self.twin.head() - len(entries), limit=10_000)
+        everything = self.twin.log(after=0, limit=1_000_000)
+        newest = everything[len(everything) - len(entries) :]
         assert [(e.kind, e.origin, list(e.batch.rows())) for e in entries] == [
             (e.kind, e.origin, list(e.batch.rows())) for e in newest
         ]
@@ -272,6 +294,9 @@ class StoreMachine(RuleBasedStateMachine):
         write(self.twin)
         with transaction.atomic():
             write(self.store)
+
+    def _theirs(self, grown):
+        return [growth._replace(position=self.known[growth.position]) for growth in grown]
 
     def _rows(self, rows):
         return [Row(self.base + slot, self._time(place), said) for slot, place, said in rows]

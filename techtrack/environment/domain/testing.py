@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isnan
@@ -67,6 +67,12 @@ class Stretch:
             self.number = before.number + 1
 
 
+def usable_humidity(value: float, plans: Plans) -> bool:
+    """Tell whether a relative humidity is one by which dust may be doubted: a broken probe says nothing of fog."""
+    plan = plans.get(HUMIDITY)
+    return plan is None or not (plan.checks.sentinel(value) or plan.checks.outside(value))
+
+
 class Row(NamedTuple):
     """A reading of an asset of the air: the values by code, those that are there."""
 
@@ -94,7 +100,7 @@ class Watcher:
     def test(self, row: Row, plans: Plans) -> Iterable[Stretch]:
         """Test a reading; return the stretches that it begins or makes longer."""
         touched: list[Stretch] = []
-        if HUMIDITY in row.values:
+        if HUMIDITY in row.values and usable_humidity(row.values[HUMIDITY], plans):
             self.humidity[row.asset] = (row.time, row.values[HUMIDITY])
         for code, value in row.values.items():
             plan = plans.get(code)
@@ -196,13 +202,28 @@ def joined(run: Sequence[Stretch], between: Sequence[int]) -> list[Stretch]:
     return found
 
 
-def rows_of(batch: Batch, among: Mapping[int, Plans]) -> Iterable[Row]:
-    """Give the readings of a batch that are of some assets."""
+def beginnings(batch: Batch, ids: Collection[int]) -> Iterable[tuple[list[int], int]]:
+    """Put assets of a batch together whose first readings lie in one hour; each group with the time of its first one.
+
+    One that comes late leaves the others in their time.
+    """
+    there = np.isin(batch.assets, list(ids))
+    first: dict[int, int] = {}
+    for asset, moment in zip(batch.assets[there].tolist(), batch.times[there].tolist(), strict=True):
+        first[asset] = min(moment, first.get(asset, moment))
+    together: dict[int, list[int]] = {}
+    for asset, moment in first.items():
+        together.setdefault(moment // HOUR, []).append(asset)
+    return [(some, min(first[asset] for asset in some)) for some in together.values()]
+
+
+def rows_of(batch: Batch, among: Mapping[int, Plans]) -> Iterable[tuple[int, Row]]:
+    """Give the readings of a batch that are of some assets, each with how many there are up to it."""
     columns = {code: column.tolist() for code, column in batch.values.items()}
     for index, (asset, time) in enumerate(zip(batch.assets.tolist(), batch.times.tolist(), strict=True)):
         if asset in among:
             values = {code: column[index] for code, column in columns.items() if not isnan(column[index])}
-            yield Row(asset, time, values)
+            yield index + 1, Row(asset, time, values)
 
 
 def _worth(flag: Flag, plan: Plan) -> Quality:

@@ -10,13 +10,13 @@ from django.db import transaction
 from techtrack.environment.domain.testing import Stretch
 from techtrack.telemetry import services as telemetry
 from techtrack.telemetry.domain.quality import Mark
-from techtrack.telemetry.services import Doubt
+from techtrack.telemetry.services import Doubt, Reached
 
 # How far the tests have read the log.
 CONSUMER = "quality"
 
 
-def flag_doubtful(*, stretches: Sequence[Stretch], passed: int, to: int, now: datetime) -> None:
+def flag_doubtful(*, stretches: Sequence[Stretch], passed: Reached, to: Reached, now: datetime) -> None:
     """Mark stretches, and move the place in the log from ``passed`` to ``to`` with them.
 
     Raises:
@@ -24,8 +24,9 @@ def flag_doubtful(*, stretches: Sequence[Stretch], passed: int, to: int, now: da
     """
     grown = [one for one in stretches if one.told is None or one.end > one.told]
     with transaction.atomic():
+        # First: of two processes with the same marks the slower one learns it here, and writes none.
+        telemetry.advance_within(consumer=CONSUMER, passed=passed, to=to)
         positions = telemetry.flag(doubts=[_doubt(one) for one in grown], now=now)
-        telemetry.advance(consumer=CONSUMER, passed=passed, to=to)
     for stretch, position in zip(grown, positions, strict=True):
         stretch.position, stretch.told = position, stretch.end
 

@@ -25,7 +25,7 @@ class Kind(IntEnum):
     REPLACE = 1  # a person's whole reading: parameters left out become absent
     PATCH = 2  # a person's values for some parameters
     REMOVE = 3  # a person's deletion
-    QUALITY = 4  # a stretch was marked: times hold its first and last µs, the mark itself is a row
+    QUALITY = 4  # stretches were marked: times hold the first and last µs of each, the marks themselves are rows
     FORGET = 5  # the asset was deleted: all of it is void, and what comes later
 
 

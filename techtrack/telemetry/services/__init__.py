@@ -24,7 +24,14 @@ from techtrack.telemetry.services.ingest import (
     ingest_items,
     know,
 )
-from techtrack.telemetry.services.log import advance, begin, wait_until_consumed
+from techtrack.telemetry.services.log import (
+    Reached,
+    advance,
+    advance_within,
+    begin,
+    begin_within,
+    wait_until_consumed,
+)
 from techtrack.telemetry.services.room import make_room
 from techtrack.telemetry.services.runs import (
     OneAtATime,
@@ -44,12 +51,15 @@ __all__ = [
     "ForeignAsset",
     "Known",
     "OneAtATime",
+    "Reached",
     "Receipt",
     "Saying",
     "advance",
+    "advance_within",
     "are_good",
     "ask_for_run",
     "begin",
+    "begin_within",
     "check_columns",
     "check_document",
     "commit",

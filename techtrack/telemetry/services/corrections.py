@@ -107,7 +107,7 @@ def mark_quality(*, asset: Asset, said: Saying, by: Access, now: datetime) -> tu
     if last is not None and _says(last, said):
         return last, False
     mark = Mark(asset.pk, said.code, start, end, said.quality)
-    position = store.mark(mark, now=now)
+    [position] = store.mark([mark], now=now)
     rows = QualityMark.objects.filter(asset_id=asset.pk, position=position)
     rows.update(reason=said.reason, by_id=by.user_id or None)
     events.publish(SegmentAppended(lane=LANE, position=position))

@@ -9,6 +9,7 @@ from datetime import datetime
 from techtrack.core import events
 from techtrack.telemetry.domain.quality import Mark
 from techtrack.telemetry.events import SegmentAppended
+from techtrack.telemetry.store.base import Growth
 from techtrack.telemetry.store.database import store
 from techtrack.telemetry.store.segments import LANE
 
@@ -24,15 +25,11 @@ class Doubt:
 def flag(*, doubts: Sequence[Doubt], now: datetime) -> list[int]:
     """Lay the marks of tests, inside the caller's transaction; return at which position each stands.
 
-    What a person says of the same values goes before them, whenever it was said.
+    All of them are one entry of the log. What a person says of the same values goes before them, whenever it was said.
     """
-    positions = []
-    for doubt in doubts:
-        if doubt.extends is None:
-            positions.append(store.mark(doubt.mark, now=now))
-        else:
-            store.extend(doubt.mark, doubt.extends, now=now)
-            positions.append(doubt.extends)
-    if positions:
-        events.publish(SegmentAppended(lane=LANE, position=store.head()))
-    return positions
+    if not doubts:
+        return []
+    grown = [Growth(doubt.mark, doubt.extends) for doubt in doubts if doubt.extends is not None]
+    new = iter(store.mark([doubt.mark for doubt in doubts if doubt.extends is None], grown=grown, now=now))
+    events.publish(SegmentAppended(lane=LANE, position=store.head()))
+    return [next(new) if doubt.extends is None else doubt.extends for doubt in doubts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as monotonic
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -29,10 +30,29 @@ def advance(*, consumer: str, passed: int, to: int) -> None:
         raise Conflict(f"the consumer {consumer} is no longer at {passed}")
 
 
+class Reached(NamedTuple):
+    """How far the log was read: up to a position, and of the entry behind it so many readings."""
+
+    position: int
+    readings: int = 0
+
+
+def advance_within(*, consumer: str, passed: Reached, to: Reached) -> None:
+    """Do as ``advance`` does for a consumer that may stop in the middle of an entry; raises the same."""
+    rows = LogConsumer.objects.filter(name=consumer, lane=LANE, position=passed.position, readings=passed.readings)
+    if not rows.update(position=to.position, readings=to.readings):
+        raise Conflict(f"the consumer {consumer} is no longer at {passed.position}")
+
+
 def begin(*, consumer: str) -> int:
     """Return where a consumer stands; a new one starts at the head of the log as it is now."""
+    return begin_within(consumer=consumer).position
+
+
+def begin_within(*, consumer: str) -> Reached:
+    """Return the same of a consumer that may stop in the middle of an entry."""
     row, _ = LogConsumer.objects.get_or_create(name=consumer, lane=LANE, defaults={"position": store.head()})
-    return row.position
+    return Reached(row.position, row.readings)
 
 
 def wait_until_consumed(*, consumer: str, position: int, seconds: float) -> bool:

@@ -46,6 +46,13 @@ class Packed(NamedTuple):
     payload: bytes
 
 
+class Growth(NamedTuple):
+    """The mark of a test that took ``position`` goes on up to the end of ``mark``, which begins where it grows."""
+
+    mark: Mark
+    position: int
+
+
 class Store(Protocol):
     """Readings by asset, and the log of how they came. Writes run inside the caller's transaction."""
 
@@ -58,13 +65,11 @@ class Store(Protocol):
         Positions rise by commit: whoever sees position n sees every position below it.
         """
 
-    def mark(self, mark: Mark, *, now: datetime) -> int:
-        """Lay ``mark`` over what is there and what will come late; returns its position."""
+    def mark(self, marks: Sequence[Mark], *, grown: Sequence[Growth] = (), now: datetime) -> list[int]:
+        """Lay ``marks`` over what is there and what will come late, and let others go on; return their positions.
 
-    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
-        """Let the mark of a test that took ``position`` go on up to the end of ``mark``, which begins where it grows.
-
-        Of an asset that was forgotten there is none any more, and nothing to do.
+        All of it is one entry of the log, and none where nothing changes: a mark grows and never shrinks, and of an
+        asset that was forgotten there is none any more.
         """
 
     def forget(self, asset: int, *, now: datetime) -> int:

@@ -19,7 +19,7 @@ from techtrack.telemetry.store.encoding import Corrupt, decode, unpack_days, unp
 from techtrack.telemetry.store.segments import LANE
 from techtrack.telemetry.store.snapshot import snapshot
 from techtrack.telemetry.store.survey import ChunkRow, Problem, Step, Window
-from techtrack.telemetry.store.tail import HOUR, NEVER, View
+from techtrack.telemetry.store.tail import HOUR, MARK_ROWS, NEVER, View
 
 # Sums of days may be added up in another order than when they were made.
 CLOSE = 1e-9
@@ -95,7 +95,16 @@ def _raw_from(asset: int) -> int:
 def _awaits_the_log(asset: int) -> bool:
     """Tell whether a mark of quality, or the end of the asset, is yet to be folded."""
     waiting = Segment.objects.filter(lane=LANE, position__gt=segments.watermark(), kind__gte=Kind.QUALITY)
-    return waiting.filter(first_asset__lte=asset, last_asset__gte=asset).exists()
+    about = waiting.filter(first_asset__lte=asset, last_asset__gte=asset).values_list("payload", flat=True)
+    return any(_tells_of(bytes(payload), asset) for payload in about)
+
+
+def _tells_of(payload: bytes, asset: int) -> bool:
+    try:
+        return asset in decode(payload).assets
+    except Corrupt:
+        # It may; that it cannot be read is reported elsewhere.
+        return True
 
 
 def _check_latest(asset: int, newest: Newest) -> Iterator[Problem]:
@@ -228,10 +237,12 @@ def _missing_days(asset: int, zone: str, days: Sequence[tuple[int, int, str, byt
 
 def _check_log() -> Iterator[Problem]:
     with snapshot():
-        positions = Segment.objects.filter(lane=LANE).order_by("position").values_list("position", flat=True)
+        rows = Segment.objects.filter(lane=LANE).order_by("position").values_list("position", "kind", "readings")
         before = None
-        for position in positions.iterator(10_000):
-            if before is not None and position != before + 1:
+        for position, kind, readings in rows.iterator(10_000):
+            # Each mark has a position of its own, and one entry tells of many.
+            taken = readings // MARK_ROWS if kind == Kind.QUALITY else 1
+            if before is not None and position != before + taken:
                 yield Problem(None, None, f"the log lacks what is between positions {before} and {position}")
             before = position
         if before is not None and before != segments.head():

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from techtrack.telemetry.store.encoding import Corrupt, decode_chunk
 from techtrack.telemetry.store.sql import among, ask, stream
 from techtrack.telemetry.store.tail import HOUR, Overlay, View
 
+T = TypeVar("T")
 # SQLite takes 32,766 variables in one statement, unless its builder said otherwise.
 AT_ONCE = 10_000
 BIGGEST_HOUR = 2**31 - 1
@@ -121,7 +123,7 @@ def marks_of(assets: Iterable[int], span: Span = FOREVER) -> Mapping[int, tuple[
     return {asset: tuple(in_force(marks)) for asset, marks in found.items()}
 
 
-def parts(items: Iterable[int], size: int = AT_ONCE) -> Iterator[list[int]]:
+def parts(items: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:
     """Cut a list to what fits one statement."""
     rest = iter(items)
     while part := list(islice(rest, size)):

@@ -15,8 +15,8 @@ from techtrack.telemetry.domain.quality import Mark
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings
 from techtrack.telemetry.domain.statistics import Statistics
 from techtrack.telemetry.models import Forgotten, QualityMark
-from techtrack.telemetry.store import chunks, latest, rollups, segments
-from techtrack.telemetry.store.base import LatestValue, LogEntry, Packed, Series, Span
+from techtrack.telemetry.store import chunks, latest, marking, rollups, segments
+from techtrack.telemetry.store.base import Growth, LatestValue, LogEntry, Packed, Series, Span
 from techtrack.telemetry.store.latest import Newest
 from techtrack.telemetry.store.snapshot import snapshot
 from techtrack.telemetry.store.tail import Tail, View
@@ -44,31 +44,8 @@ class DatabaseStore:
     def append(self, batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
         return segments.append(batch, kind=kind, origin=origin, now=now)
 
-    def mark(self, mark: Mark, *, now: datetime) -> int:
-        position = self._note(mark, now)
-        QualityMark.objects.create(
-            asset_id=mark.asset,
-            position=position,
-            code=mark.code or "",
-            start_at=mark.start,
-            end_at=mark.end,
-            quality=mark.quality,
-            flag=mark.flag,
-            created_at=now,
-        )
-        return position
-
-    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
-        rows = QualityMark.objects.filter(asset_id=mark.asset, position=position).exclude(flag="")
-        # Never shorter: another process may have seen more.
-        if rows.filter(end_at__lt=mark.end).update(end_at=mark.end):
-            self._note(mark, now)
-
-    @staticmethod
-    def _note(mark: Mark, now: datetime) -> int:
-        stretch = Batch(np.array([mark.asset, mark.asset]), np.array([mark.start, mark.end - 1]), {})
-        origin = Origin.TESTS if mark.flag else Origin.LIVE
-        return segments.append(stretch, kind=Kind.QUALITY, origin=origin, now=now)
+    def mark(self, marks: Sequence[Mark], *, grown: Sequence[Growth] = (), now: datetime) -> list[int]:
+        return marking.lay(marks, grown=grown, now=now)
 
     def forget(self, asset: int, *, now: datetime) -> int:
         QualityMark.objects.filter(asset_id=asset).delete()

@@ -15,7 +15,7 @@ from techtrack.telemetry.domain.directions import resolved, whole
 from techtrack.telemetry.domain.quality import Mark, Quality, in_force
 from techtrack.telemetry.domain.reading import FOREVER, Batch, Ints, Kind, Origin, Readings, Row
 from techtrack.telemetry.domain.statistics import SECOND, STATISTICS, Statistics
-from techtrack.telemetry.store.base import LatestValue, LogEntry, Packed, Series, Span
+from techtrack.telemetry.store.base import Growth, LatestValue, LogEntry, Packed, Series, Span
 
 Values = dict[str, float]
 
@@ -29,6 +29,7 @@ class MemoryStore:
         self._marks: list[Mark] = []
         self._marked: dict[int, Mark] = {}
         self._log: list[LogEntry] = []
+        self._head = 0
         self._forgotten: set[int] = set()
 
     def packed(self, batch: Batch) -> Packed:
@@ -41,22 +42,26 @@ class MemoryStore:
                 self._write(row, kind)
         return self._logged(batch, kind, origin, now)
 
-    def mark(self, mark: Mark, *, now: datetime) -> int:
-        position = self._noted(mark, now)
-        self._marks.append(mark)
-        self._marked[position] = mark
-        return position
+    def mark(self, marks: Sequence[Mark], *, grown: Sequence[Growth] = (), now: datetime) -> list[int]:
+        first = self._head + 1
+        longer = [growth.mark for growth in grown if self._grow(growth)]
+        if noted := [*marks, *longer]:
+            ends = [(mark.asset, time) for mark in noted for time in (mark.start, mark.end - 1)]
+            batch = Batch(*(np.array(column) for column in zip(*ends, strict=True)), {})
+            origin = Origin.TESTS if all(mark.flag for mark in noted) else Origin.LIVE
+            self._logged(batch, Kind.QUALITY, origin, now, positions=len(noted))
+        positions = list(range(first, first + len(marks)))
+        self._marks += marks
+        self._marked |= dict(zip(positions, marks, strict=True))
+        return positions
 
-    def extend(self, mark: Mark, position: int, *, now: datetime) -> None:
-        there = self._marked.get(position)
-        if there in self._marks and there is not None and there.flag and there.end < mark.end:
-            longer = replace(there, end=mark.end)
-            self._marks[self._marks.index(there)] = self._marked[position] = longer
-            self._noted(mark, now)
-
-    def _noted(self, mark: Mark, now: datetime) -> int:
-        batch = Batch(np.array([mark.asset] * 2), np.array([mark.start, mark.end - 1]), {})
-        return self._logged(batch, Kind.QUALITY, Origin.TESTS if mark.flag else Origin.LIVE, now)
+    def _grow(self, growth: Growth) -> bool:
+        mark, there = growth.mark, self._marked.get(growth.position)
+        if there is None or there not in self._marks or not there.flag or there.end >= mark.end:
+            return False
+        longer = replace(there, end=mark.end)
+        self._marks[self._marks.index(there)] = self._marked[growth.position] = longer
+        return True
 
     def forget(self, asset: int, *, now: datetime) -> int:
         self._forgotten.add(asset)
@@ -95,10 +100,10 @@ class MemoryStore:
         return (min(times), max(times) + 1) if times else None
 
     def head(self) -> int:
-        return len(self._log)
+        return self._head
 
     def log(self, *, after: int, limit: int) -> list[LogEntry]:
-        return self._log[after : after + limit]
+        return [entry for entry in self._log if entry.position > after][:limit]
 
     def usable(self, asset: int, code: str) -> list[tuple[int, float]]:
         """Give times and values of one series without those that are marked bad or missing."""
@@ -130,9 +135,10 @@ class MemoryStore:
         elif lock is not None:
             there.update({code: value for code, value in row.values.items() if code not in lock})
 
-    def _logged(self, batch: Batch, kind: Kind, origin: Origin, now: datetime) -> int:
-        self._log.append(LogEntry(len(self._log) + 1, kind, origin, batch, to_micros(now)))
-        return len(self._log)
+    def _logged(self, batch: Batch, kind: Kind, origin: Origin, now: datetime, positions: int = 1) -> int:
+        self._head += positions
+        self._log.append(LogEntry(self._head, kind, origin, batch, to_micros(now)))
+        return self._head
 
     def _columns(self, asset: int, span: Span) -> Readings:
         present = {time: values for time, values in self._present(asset) if span[0] <= time < span[1]}

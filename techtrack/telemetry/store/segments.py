@@ -26,7 +26,7 @@ _COLUMNS = "lane, position, kind, origin, received_at, readings, first_at, last_
 _INSERT = f"INSERT INTO telemetry_segment ({_COLUMNS}) {{rows}}"
 # Where the database can, with the position in one statement: a way there and back less while others wait.
 _TAKE_AND_INSERT = f"""
-WITH head AS ({Head.TAKE})
+WITH head AS ({Head.TAKE_MANY})
 INSERT INTO telemetry_segment ({_COLUMNS})
 SELECT %s, head.last, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM head RETURNING position
 """  # noqa: S608 - ours
@@ -71,16 +71,19 @@ def packed(batch: Batch) -> Packed:
     return Packed(batch, encode(batch))
 
 
-def append(batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime) -> int:
-    """Add a batch to the log, inside the caller's transaction; returns its position."""
+def append(batch: Batch | Packed, *, kind: Kind, origin: Origin, now: datetime, positions: int = 1) -> int:
+    """Add a batch to the log, inside the caller's transaction; returns its position.
+
+    One that takes several ``positions`` stands at the last of them.
+    """
     batch, payload = batch if isinstance(batch, Packed) else packed(batch)
     at = connection.ops.adapt_datetimefield_value(now)
     bounds = (batch.times.min(), batch.times.max(), batch.assets.min(), batch.assets.max())
     row = (kind, origin, at, len(batch), *(int(bound) for bound in bounds), payload)
     # As late as can be: the row lock of the head is held until commit.
     if connection.vendor == "postgresql":
-        return int(ask(_TAKE_AND_INSERT, HEAD, LANE, *row)[0][0])
-    position = Head.take(HEAD)
+        return int(ask(_TAKE_AND_INSERT, HEAD, positions, LANE, *row)[0][0])
+    position = Head.take_many(HEAD, positions)[-1]
     execute(_INSERT, [(LANE, position, *row)])
     return position
 

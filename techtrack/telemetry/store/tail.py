@@ -20,6 +20,8 @@ PAGE = 1000
 HOUR = 3_600_000_000
 NEVER = FOREVER[0]
 CORRECTIONS = {Kind.REPLACE, Kind.PATCH, Kind.REMOVE}
+# An entry of marks tells the first and the last µs of each.
+MARK_ROWS = 2
 
 
 class Special(NamedTuple):
@@ -136,6 +138,13 @@ class Newest:
 EMPTY = Block.of([])
 
 
+def _specials(entry: LogEntry, part: Batch) -> list[Special]:
+    """Take what an entry says of an asset apart: of marks, two rows each, every one is special by itself."""
+    size = MARK_ROWS if entry.kind is Kind.QUALITY else len(part)
+    pieces = [part] if len(part) == size else [part.take(slice(at, at + size)) for at in range(0, len(part), size)]
+    return [Special(entry.position, entry.kind, piece) for piece in pieces]
+
+
 def in_order(assets: Ints, times: Ints) -> bool:
     """Tell whether times ascend within each asset; equal ones may follow each other."""
     return bool(((np.diff(times) >= 0) | (np.diff(assets) != 0)).all())
@@ -193,7 +202,7 @@ class View:
         for entry in entries:
             if entry.kind not in {Kind.READINGS, Kind.FORGET}:
                 for asset, part in entry.batch.by_asset():
-                    specials[asset] = (*specials.get(asset, ()), Special(entry.position, entry.kind, part))
+                    specials[asset] = (*specials.get(asset, ()), *_specials(entry, part))
         return replace(
             self,
             position=rows[-1].position,

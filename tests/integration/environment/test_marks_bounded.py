@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from techtrack.environment import jobs
+from techtrack.accounts.domain.access import internal
+from techtrack.core.clock import to_micros
+from techtrack.core.errors import Conflict
+from techtrack.environment import jobs, services
 from techtrack.environment.domain import testing
 from techtrack.environment.jobs import QualityControl
 from techtrack.telemetry import queries as telemetry
+from techtrack.telemetry import services as telemetry_services
+from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
 from techtrack.telemetry.models import LogConsumer, QualityMark
+from techtrack.telemetry.services import Reached
 from tests.factories import NOW
 from tests.integration.environment.stations import HOUR, make_station, pass_all, send
 
@@ -97,13 +105,68 @@ class TestWhatComesLate:
         assert marks(sensor, MINUTE) == [(64, 60)]
 
 
-def test_a_transaction_takes_no_further_entry_after_so_many_marks(control, sensor, monkeypatch):
-    monkeypatch.setattr(jobs, "TOGETHER", 4)
-    start = LogConsumer.objects.get(name="quality").position
-    for back in range(4, 0, -1):
-        send(sensor, last=NOW - (back - 1) * 4 * MINUTE, every=MINUTE, pm2_5=[NOTHING, 10.0, NOTHING, 10.0])
-    assert control.work() is True
-    assert LogConsumer.objects.get(name="quality").position == start + 2
-    assert len(marks(sensor, MINUTE)) == 4
-    pass_all(control)
-    assert len(marks(sensor, MINUTE)) == 8
+class TestATransaction:
+    """Who sends waits for it: so it writes few rows, in few statements."""
+
+    def reached(self):
+        return LogConsumer.objects.values_list("position", "readings").get(name="quality")
+
+    @pytest.fixture
+    def sent(self, control, sensor, monkeypatch):
+        """Four entries with two marks each; the position before them."""
+        monkeypatch.setattr(jobs, "TOGETHER", 4)
+        start = self.reached()[0]
+        for back in range(4, 0, -1):
+            send(sensor, last=NOW - (back - 1) * 4 * MINUTE, every=MINUTE, pm2_5=[NOTHING, 10.0, NOTHING, 10.0])
+        return start
+
+    def test_ends_after_so_many_marks_in_the_middle_of_an_entry(self, control, sensor, sent):
+        assert control.work() is True
+        assert self.reached() == (sent + 1, 3)
+        assert len(marks(sensor, MINUTE)) == 4
+        pass_all(control)
+        control.finish()
+        assert len(marks(sensor, MINUTE)) == 8
+        assert self.reached() == (telemetry.head(), 0)
+
+    def test_is_gone_on_with_by_a_process_that_begins(self, control, sensor, sent):
+        for _ in range(20):
+            QualityControl().work()
+        assert marks(sensor, MINUTE) == [(minute, minute) for minute in (15, 13, 11, 9, 7, 5, 3, 1)]
+
+    def test_of_two_processes_one_goes_on_with_an_entry(self, control, sensor, sent):
+        other = QualityControl()
+        while any([control.work(), other.work()]):
+            pass
+        assert marks(sensor, MINUTE) == [(minute, minute) for minute in (15, 13, 11, 9, 7, 5, 3, 1)]
+
+    def test_of_the_slower_process_is_undone(self, control, sensor, sent):
+        before = Reached(*self.reached())
+        control.work()
+        with pytest.raises(Conflict):
+            services.flag_doubtful(stretches=[], passed=before, to=Reached(before.position + 1, 3), now=NOW)
+
+    def test_lays_all_marks_by_one_entry_of_the_log(self, control, sensor):
+        start, statements = telemetry.head(), []
+        for many in (3, 40):
+            send(sensor, last=NOW + many * HOUR, every=MINUTE, pm2_5=[10.0 + many, NOTHING] * many)
+            with CaptureQueriesContext(connection) as captured:
+                control.work()
+            statements.append(len(captured))
+        few, lots = (entry for entry in telemetry.log(after=start, limit=100) if entry.kind is Kind.QUALITY)
+        assert (len(few.batch), len(lots.batch)) == (2 * 3, 2 * 40)
+        # Settings of sensors are looked up the first time only.
+        assert statements[1] <= statements[0]
+
+    def test_grows_many_marks_by_one_statement(self, control, plant):
+        stations = [make_station(f"Station {number}", site=plant) for number in range(30)]
+        statements, start = [], telemetry.head()
+        for minute in range(3):
+            rows = [Row(one.pk, to_micros(NOW + minute * MINUTE), {"pm2_5": NOTHING}) for one in stations]
+            telemetry_services.ingest(batch=Batch.of(rows), by=internal(), now=NOW, origin=Origin.LIVE)
+            with CaptureQueriesContext(connection) as captured:
+                control.work()
+            statements.append([one["sql"] for one in captured if "telemetry_qualitymark" in one["sql"]])
+        assert len(statements[1]) == len(statements[2]) == 1
+        assert [marks(one, MINUTE) for one in stations] == [[(0, -2)]] * 30
+        assert [len(one.batch) for one in telemetry.log(after=start, limit=9) if one.kind is Kind.QUALITY] == [60] * 3

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from techtrack.accounts.domain.access import Scope
 from techtrack.accounts.queries import access_of
@@ -359,6 +361,24 @@ class TestFlags:
         assert told["sensorIds"] == [sensor_of(client, doubted.pk)]
         assert told["note"] == "calibration"
         assert told["datetimeFrom"]["utc"] == "2026-11-21T08:30:00Z"
+
+    def test_of_a_location_are_read_page_by_page(self, api, vera, measured, erik):
+        client, first = api(vera), to_micros(NOW - timedelta(minutes=90))
+        sensor_of(client, measured.pk)
+        for number in range(7):
+            quality = Quality.GOOD if number == 3 else Quality.BAD
+            said = Saying("pm2_5", (first + number, first + number + 1), quality, f"reason {number}")
+            mark_quality(asset=measured, said=said, by=access_of(erik), now=NOW)
+        seen = []
+        for page in (1, 2, 3, 4):
+            with CaptureQueriesContext(connection) as captured:
+                told = get(client, f"locations/{measured.pk}/flags", limit=2, page=page)
+            assert told["meta"]["found"] == 6
+            asked = [one["sql"] for one in captured if "telemetry_qualitymark" in one["sql"] and "reason" in one["sql"]]
+            assert ["LIMIT 2" in one for one in asked] == [True]
+            seen.append([one["note"] for one in told["results"]])
+        # What somebody restored is doubted by nobody.
+        assert seen == [["reason 6", "reason 5"], ["reason 4", "reason 2"], ["reason 1", "reason 0"], []]
 
     def test_of_another_parameter_say_nothing_of_this_one(self, api, vera, doubted):
         client = api(vera)

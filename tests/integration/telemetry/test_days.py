@@ -50,7 +50,7 @@ class Place:
     def mark(self, start, end, now):
         for store in (self.twin, self.store):
             with transaction.atomic():
-                store.mark(Mark(self.asset, None, start, end, Quality.BAD), now=now)
+                store.mark([Mark(self.asset, None, start, end, Quality.BAD)], now=now)
 
     def bounds(self, start, end, zone=None):
         return midnights(zone or self.zone, to_micros(start), to_micros(end))

@@ -54,7 +54,7 @@ class Stock:
             self.send([(asset, time, {"a": chance.gauss(0, 9), "b": chance.random()}) for time in times])
         self.send([(self.assets[0], to_micros(START) + 7, {"a": 1.0})], Kind.PATCH)
         end = to_micros(START) + 50 * HOUR + 99
-        self.both(lambda store: store.mark(Mark(self.assets[1], "a", end - HOUR, end, Quality.BAD), now=NOW))
+        self.both(lambda store: store.mark([Mark(self.assets[1], "a", end - HOUR, end, Quality.BAD)], now=NOW))
         self.settle()
 
     def send(self, rows, kind=Kind.READINGS):
@@ -200,7 +200,7 @@ class TestCheck:
 
     def test_leaves_out_what_the_next_fold_sees_to(self, stock):
         start = to_micros(START) + 30 * HOUR
-        stock.both(lambda s: s.mark(Mark(stock.assets[1], None, start, start + 5 * HOUR, Quality.BAD), now=NOW))
+        stock.both(lambda s: s.mark([Mark(stock.assets[1], None, start, start + 5 * HOUR, Quality.BAD)], now=NOW))
         stock.both(lambda s: s.forget(stock.assets[2], now=NOW))
         stock.send([(stock.assets[0], to_micros(START) + 5, {"a": 5.0})])
         assert stock.problems() == []

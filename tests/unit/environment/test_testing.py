@@ -144,4 +144,4 @@ def test_too_many_in_an_hour_grow_into_one_and_the_next_hour_begins_anew():
 
 def test_rows_are_those_of_some_assets():
     batch = Batch(np.array([1, 2, 1]), np.array([5, 6, 7]), {"pm2_5": np.array([1.0, 2.0, np.nan])})
-    assert list(rows_of(batch, {1: {}})) == [Row(1, 5, {"pm2_5": 1.0}), Row(1, 7, {})]
+    assert list(rows_of(batch, {1: {}})) == [(1, Row(1, 5, {"pm2_5": 1.0})), (3, Row(1, 7, {}))]

@@ -141,8 +141,9 @@ class LocationFlagsView(OpenAqView):
     def get(self, request: Request, pk: int) -> Response:
         station = self.station(request, pk)
         first, last = asking.span(request, station.zone)
-        marks = telemetry.marks(asset_id=station.asset.pk, start=first, end=last)
-        return _listed(request, [_flag(station, mark) for mark in marks[: asking.MOST_PAGES] if mark.quality])
+        page, marks = asking.page(request), telemetry.marks(asset_id=station.asset.pk, start=first, end=last)
+        doubted = marks.exclude(quality=Quality.GOOD)
+        return _page(page, [_flag(station, mark) for mark in doubted[page.start : page.end]], doubted.count())
 
 
 class SensorView(OpenAqView):
