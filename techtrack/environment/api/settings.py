@@ -11,7 +11,7 @@ from techtrack.assets.models import Sensor
 from techtrack.core import clock
 from techtrack.core.api.bulk import BulkViewSet
 from techtrack.core.api.fields import NumberField, ObjectField, ResourceSerializer, VisibleField
-from techtrack.core.api.filters import FilterSet, IdFilter
+from techtrack.core.api.filters import BIGGEST_ID, FilterSet, IdFilter
 from techtrack.core.errors import Invalid
 from techtrack.core.params import describe
 from techtrack.environment import services
@@ -107,6 +107,13 @@ class AirSettingsViewSet(BulkViewSet):
     filterset_class = AirSettingsFilter
     ordering_fields = ["sensor", "created_at", "updated_at"]
     ordering = ["sensor", "id"]
+
+    def hold(self, ids: list[int]) -> None:
+        """Lock the sensors of all that will be written, then what there is."""
+        named = [item.get("body", {}).get("sensor") for item in self.request.data["items"]]
+        sensors = [pk for pk in named if type(pk) is int and 0 < pk <= BIGGEST_ID]
+        services.hold_sensors(by=self.request.auth, settings=ids, sensors=sensors)
+        super().hold(ids)
 
     def add(self, data: dict[str, Any]) -> AirSettings:
         return services.create_settings(by=self.request.auth, data=data, now=clock.now())

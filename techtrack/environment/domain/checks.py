@@ -71,6 +71,8 @@ USUAL: Final[Mapping[str, tuple[str, Plan]]] = MappingProxyType(
     {
         "pm1": ("ug/m3", _dust(1000, 300)),
         "pm2_5": ("ug/m3", _dust(1000, 300)),
+        # What corrections are computed of; channels and neighbours are compared by the parameter itself.
+        "pm2_5_standard": ("ug/m3", replace(_dust(1000, 300), channels=False, neighbours=False)),
         "pm4": ("ug/m3", _dust(2000, 400)),
         "pm10": ("ug/m3", _dust(5000, 800)),
         "no": ("ug/m3", _gas(3000, 500, 3)),
@@ -113,6 +115,9 @@ def check_own(chosen: Mapping[str, Any], *, pointer: str = "/checks") -> None:
         own = build(OwnChecks, said, pointer=place)
         if own.minimum is not None and own.maximum is not None and own.minimum >= own.maximum:
             raise Invalid("the minimum lies below the maximum", pointer=f"{place}/minimum")
+        if Flag.NEIGHBOURS in own.keep:
+            at = f"{place}/keep/{own.keep.index(Flag.NEIGHBOURS)}"
+            raise Invalid("what neighbours doubt is used anyway; neighbours: false leaves the test out", pointer=at)
         if len(own.sentinels) > MOST_SENTINELS:
             raise Invalid(f"at most {MOST_SENTINELS} numbers", pointer=f"{place}/sentinels")
         for name in ("stuck", "spike", "rate"):

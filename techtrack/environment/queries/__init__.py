@@ -13,7 +13,7 @@ from techtrack.environment.queries.air import (
 )
 from techtrack.environment.queries.index import Judged, index_history, index_now, quarters_of, worst
 from techtrack.environment.queries.neighbours import Unlike, unlike_around
-from techtrack.environment.queries.plans import plans_of
+from techtrack.environment.queries.plans import plans_of, tested_codes
 from techtrack.environment.queries.year import (
     Capture,
     captures,
@@ -43,6 +43,7 @@ __all__ = [
     "quarters_of",
     "raw_and_corrected",
     "references_of",
+    "tested_codes",
     "unlike_around",
     "worst",
     "year_at",

@@ -9,6 +9,7 @@ from typing import Any
 
 from techtrack.assets.models import Asset, Kind
 from techtrack.environment.domain.checks import USUAL, plan_of
+from techtrack.environment.domain.correcting import sources_of
 from techtrack.environment.domain.pollutants import POLLUTANTS
 from techtrack.environment.domain.testing import Plans
 from techtrack.environment.models import AirSettings
@@ -25,6 +26,13 @@ class Own:
 
     checks: dict[str, Any]
     corrected: frozenset[str]
+
+
+def tested_codes() -> frozenset[str]:
+    """Return the parameters that the tests of any sensor look at."""
+    own = AirSettings.objects.order_by().values_list("checks", flat=True)
+    codes = {*USUAL, *(code for checks in own for code in checks)}
+    return frozenset({*codes, *(f"{code}_{channel}" for code in codes for channel in "ab")})
 
 
 def plans_of(asset_ids: Iterable[int], *, sending: Sequence[str]) -> dict[int, Plans]:
@@ -61,7 +69,9 @@ def _plans_of(ids: list[int], sending: Sequence[str]) -> dict[int, Plans]:
 
 def _declared(ids: list[int]) -> dict[int, Own]:
     rows = AirSettings.objects.filter(sensor__in=ids).order_by().values_list("sensor_id", "checks", "corrections")
-    return {sensor: Own(checks, frozenset(corrections)) for sensor, checks, corrections in rows}
+    return {
+        sensor: Own(checks, frozenset({*corrections, *sources_of(corrections)})) for sensor, checks, corrections in rows
+    }
 
 
 def _plans(subject: Subject, own: Own | None, units: Mapping[tuple[int, str], str]) -> Plans:

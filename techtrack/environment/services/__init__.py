@@ -7,6 +7,7 @@ from techtrack.environment.services.settings import (
     create_settings,
     delete_settings,
     follow_change,
+    hold_sensors,
     update_settings,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "flag_doubtful",
     "flag_unlike",
     "follow_change",
+    "hold_sensors",
     "update_settings",
 ]

@@ -13,6 +13,7 @@ from techtrack.accounts.domain.access import internal
 from techtrack.accounts.queries import access_of
 from techtrack.alerts.judge import Judge
 from techtrack.alerts.models import Alert
+from techtrack.alerts.queries import lab
 from techtrack.core.clock import from_micros, to_micros
 from techtrack.core.errors import Conflict
 from techtrack.environment import jobs, services
@@ -24,7 +25,7 @@ from techtrack.telemetry import services as telemetry_services
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.domain.reading import Batch, Kind, Origin, Row
 from techtrack.telemetry.models import LogConsumer, QualityMark
-from techtrack.telemetry.services import Saying, mark_quality
+from techtrack.telemetry.services import Reached, Saying, mark_quality
 from techtrack.telemetry.store import compaction
 from tests import factories
 from tests.factories import NOW
@@ -236,7 +237,7 @@ class TestTwoProcesses:
         assert len(flags(sensor)) == 1
         position = LogConsumer.objects.get(name="quality").position
         with pytest.raises(Conflict):
-            services.flag_doubtful(stretches=[], passed=position - 1, to=position, now=NOW)
+            services.flag_doubtful(stretches=[], passed=Reached(position - 1), to=Reached(position), now=NOW)
 
     def test_go_on_where_a_process_ended(self, control, sensor):
         send(sensor, last=NOW, pm2_5=[10.0])
@@ -311,6 +312,95 @@ class TestNeighbours:
         services.flag_unlike(found=[], ends=ends, passed=100, now=NOW)
         with pytest.raises(services.AlreadyCompared):
             services.flag_unlike(found=[], ends=ends, passed=100, now=NOW)
+
+
+ABOVE = {"kind": "above", "limit": 50.0, "severity": "high"}
+DOUBTED = [
+    pytest.param({"pm2_5": [-999.0, 65535.0]}, "pm2_5", id="sentinel"),
+    pytest.param({"pm2_5": [5000.0] * 2}, "pm2_5", id="range"),
+    pytest.param({"pm2_5": [90.0] * 2, "pm2_5_a": [10.0] * 2, "pm2_5_b": [170.0] * 2}, "pm2_5", id="channels"),
+    pytest.param({"pm2_5_a": [10.0] * 2, "pm2_5_b": [170.0] * 2}, "pm2_5_b", id="channels without their mean"),
+    pytest.param({"pm2_5": [90.0] * 2, "humidity": [99.0] * 2}, "pm2_5", id="humidity"),
+    pytest.param({"voc": [90.0] * 2}, "voc", id="range of a parameter with tests of its own alone"),
+]
+
+
+class TestRules:
+    """What is flagged on arrival reaches none: not the judge, not one that begins anew, not the rule lab."""
+
+    @pytest.fixture
+    def sensor(self, sensor):
+        settle(sensor, checks={"pm2_5": {"humidity": 95.0}, "voc": {"maximum": 80.0}})
+        send(sensor, last=NOW - 30 * HOUR, pm2_5=[10.0], voc=[10.0])
+        return sensor
+
+    def rule(self, code):
+        return factories.make_rule(parameter=code, conditions=[ABOVE])
+
+    def judged(self, judge=None):
+        """The values of the alerts, once a judge has read all there is; one that has just begun unless said."""
+        judge = judge or Judge(Screen().sound)
+        while judge.work():
+            pass
+        return list(Alert.objects.values_list("value", flat=True))
+
+    def tried(self, sensor, rule):
+        span = (to_micros(NOW - 100 * HOUR), to_micros(NOW + HOUR))
+        return [len(one.episodes) for one in lab.preview(lab.Asked(rule, [sensor.pk], span)).outcomes]
+
+    @pytest.mark.parametrize(("sent", "code"), DOUBTED)
+    def test_do_not_see_it(self, control, sensor, sent, code):
+        rule = self.rule(code)
+        assert self.judged() == []
+        send(sensor, last=NOW - HOUR, **sent)
+        assert self.judged() == []
+        pass_all(control)
+        assert {flag[0] for flag in flags(sensor)} >= {code}
+        assert sum(self.tried(sensor, rule)) == 0
+        # What is measured is seen on both ways.
+        send(sensor, last=NOW + HOUR / 2, **{code: [60.0]})
+        assert self.judged() == [60.0]
+        assert self.tried(sensor, rule) == [1]
+
+    @pytest.mark.parametrize("begun", [False, True], ids=["by the same process", "by one that has begun since"])
+    def test_do_not_see_fog_that_another_message_told(self, control, sensor, begun):
+        rule = self.rule("pm2_5")
+        judge = Judge(Screen().sound)
+        send(sensor, last=NOW - HOUR - timedelta(minutes=1), humidity=[99.0])
+        assert self.judged(judge) == []
+        send(sensor, last=NOW - HOUR, pm2_5=[90.0])
+        assert self.judged(None if begun else judge) == []
+        pass_all(control)
+        assert flags(sensor) == [("pm2_5", "humidity", 1, 1)]
+        assert self.tried(sensor, rule) == [0]
+
+    def test_see_dust_after_the_fog_and_in_spite_of_a_broken_probe(self, control, sensor):
+        self.rule("pm2_5")
+        assert self.judged() == []
+        send(sensor, last=NOW - 3 * HOUR, humidity=[99.0])
+        send(sensor, last=NOW - HOUR, pm2_5=[70.0])
+        send(sensor, last=NOW, humidity=[65535.0], pm2_5=[80.0])
+        assert self.judged() == [70.0]
+        pass_all(control)
+        assert {flag[:2] for flag in flags(sensor)} == {("humidity", "sentinel")}
+
+    @pytest.mark.parametrize(
+        ("values", "checks"),
+        [
+            pytest.param([70.0] * 30, {}, id="stuck"),
+            pytest.param([10.0, 900.0, 10.0], {}, id="spike"),
+            pytest.param([10.0, 70.0], {"rate": 20.0}, id="rate"),
+        ],
+    )
+    def test_of_the_lab_do_not_see_what_is_known_by_now(self, control, plant, values, checks):
+        sensor = make_station("Other", site=plant)
+        settle(sensor, checks={"pm2_5": checks} if checks else {})
+        send(sensor, last=NOW - HOUR, pm2_5=values)
+        rule = self.rule("pm2_5")
+        assert self.tried(sensor, rule) == [1]
+        pass_all(control)
+        assert flags(sensor)
+        assert sum(self.tried(sensor, rule)) == 0
 
 
 class TestScreen:

@@ -88,6 +88,7 @@ class TestCheckOwn:
             pytest.param({"pm2_5": {"stuck": "6h"}}, "/checks/pm2_5/stuck", id="no duration"),
             pytest.param({"pm2_5": {"spike": -1}}, "/checks/pm2_5/spike", id="a spike downwards"),
             pytest.param({"pm2_5": {"keep": ["odd"]}}, "/checks/pm2_5/keep", id="no such flag"),
+            pytest.param({"pm2_5": {"keep": ["range", "neighbours"]}}, "/checks/pm2_5/keep/1", id="it is used anyway"),
             pytest.param({"pm2_5": {"sentinels": list(range(21))}}, "/checks/pm2_5/sentinels", id="too many"),
             pytest.param({"a/b": []}, "/checks/a~1b", id="no object"),
         ],
