@@ -102,7 +102,8 @@ def _weighted(latest: Sequence[Floats], weight: Floats) -> Floats:
         total[known] += (power * hour)[known]
         norm[known] += power[known]
         power = power * weight
-    return np.divide(total, norm, out=np.full(len(weight), np.nan), where=norm > 0)
+    means: Floats = np.divide(total, norm, out=np.full(len(weight), np.nan), where=norm > 0)
+    return means
 
 
 def _earlier(values: Floats, age: int) -> Floats:

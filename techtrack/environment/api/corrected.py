@@ -30,6 +30,10 @@ _FIELDS: dict[str, Any] = {
     "unit": drf.CharField(),
     "correction": drf.CharField(),
     "source": drf.CharField(),
+    "corrected_from": drf.ListField(
+        child=drf.CharField(),
+        help_text="the parameters of which the corrected hours were computed; `raw` is `parameter` itself",
+    ),
     "from": drf.DateTimeField(),
     "to": drf.DateTimeField(),
     "mean_raw": drf.FloatField(allow_null=True, help_text="of the hours in which both are known"),
@@ -43,6 +47,10 @@ _CORRECTION: dict[str, Any] = {
     "title": drf.CharField(),
     "source": drf.CharField(),
     "parameters": drf.ListField(child=drf.CharField()),
+    "sources": drf.DictField(
+        child=drf.ListField(child=drf.CharField()),
+        help_text="by parameter, of what it is computed: of each hour the first of them that the sensor sent",
+    ),
 }
 _CORRECTIONS = inline_serializer(
     "AirCorrections", {"results": drf.ListField(child=inline_serializer("AirCorrection", _CORRECTION))}
@@ -60,6 +68,7 @@ class CorrectionsView(APIView):
             {
                 "results": [
                     {"name": name, "title": one.title, "source": one.source, "parameters": list(one.parameters)}
+                    | {"sources": {code: list(one.sources(code)) for code in one.parameters}}
                     for name, one in found
                 ]
             }
@@ -93,10 +102,12 @@ class SensorCorrectedView(APIView):
             raise Invalid(f"from lies before to, {LONGEST.days} days at most", pointer="?from")
         first = queries.last_full_hour(start, offset=timedelta(0)) + HOUR
         length = max((queries.last_full_hour(end, offset=timedelta(0)) - first) // HOUR + 1, 0)
-        raw, done = queries.raw_and_corrected(sensor, code=code, correction=name, first=first, length=length)
+        air = queries.with_correction(sensor, code=code, correction=name, first=first, length=length)
+        raw, done = air.raw[code], air.hours[code]
         head = {"sensor": sensor.id, "parameter": code, "unit": raw.unit, "correction": name}
-        times = {"source": correction.source, "from": isoformat(start), "to": isoformat(end)}
-        return Response(head | times | _told(raw, done))
+        whence = {"source": correction.source, "corrected_from": list(air.applied[code].sources)}
+        times = {"from": isoformat(start), "to": isoformat(end)}
+        return Response(head | whence | times | _told(raw, done))
 
 
 def _own(sensor_id: int, code: str) -> str:

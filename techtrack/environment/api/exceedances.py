@@ -24,6 +24,17 @@ _FORECAST = inline_serializer(
     help_text="of `used`, or of `value` where nothing is counted, at the end of the year; nine times of ten it lies "
     "between `low` and `high`, if the days to come are like those that were",
 )
+_OVER_YEARS = inline_serializer(
+    "MeanOfYears",
+    {
+        "years": drf.ListField(child=drf.IntegerField(), help_text="those of them that are known well enough"),
+        "mean": drf.FloatField(),
+        "exceeded": drf.BooleanField(),
+    },
+    allow_null=True,
+    help_text="the mean of this year and those before, of ozone, where the law averages over several: of `used` in the "
+    "EU, of `value` in the US",
+)
 FINDING: dict[str, Any] = {
     "limit": drf.CharField(help_text="its key, as `GET /api/air-quality/standards/` lists"),
     "parameter": drf.CharField(),
@@ -41,6 +52,7 @@ FINDING: dict[str, Any] = {
     "exceeded": drf.BooleanField(allow_null=True, help_text="by the year so far; null where too little is known"),
     "capture": drf.FloatField(help_text="the share of the periods that is known"),
     "forecast": _FORECAST,
+    "over_years": _OVER_YEARS,
     "reason": drf.CharField(allow_null=True),
 }
 _ANSWER = inline_serializer(
@@ -93,7 +105,7 @@ class SensorExceedancesView(APIView):
 
 def finding_as_json(one: Finding) -> dict[str, Any]:
     """Write what a year says of a limit."""
-    ends = one.forecast
+    ends, over = one.forecast, one.over_years
     return {
         "limit": one.limit.key,
         "parameter": one.limit.parameter,
@@ -108,5 +120,8 @@ def finding_as_json(one: Finding) -> dict[str, Any]:
         "exceeded": one.exceeded,
         "capture": round(one.capture, 4),
         "forecast": {"low": ends.low, "expected": ends.expected, "high": ends.high} if ends else None,
+        "over_years": {"years": list(over.years), "mean": round(over.mean, 6), "exceeded": over.exceeded}
+        if over
+        else None,
         "reason": one.reason or None,
     }

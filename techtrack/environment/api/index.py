@@ -50,9 +50,7 @@ class SensorIndexView(APIView):
             (judged,) = queries.index_now([sensor], standard=standard, method=method, at=asking.asked_moment(request))
         if judged.verdict is None:
             raise judged.missing or Invalid("the air cannot be judged")
-        corrected = queries.declared_for([sensor.id]).get(sensor.id)
-        told = shapes.verdict_as_json(judged.verdict, dict(corrected.corrections) if corrected else {})
-        return Response({"sensor": sensor.id} | told)
+        return Response({"sensor": sensor.id} | shapes.verdict_as_json(judged.verdict, judged.corrected))
 
 
 _SITE_SENSOR: dict[str, Any] = {
@@ -239,13 +237,14 @@ _LIMIT: dict[str, Any] = {
     "unit": drf.CharField(),
     "periods": drf.CharField(help_text="what is compared with it, or averaged over the year"),
     "kind": drf.CharField(),
-    "years": drf.IntegerField(help_text="over which the law averages; what is told here is of one"),
+    "years": drf.IntegerField(help_text="over which the law averages; `value` and `used` of a finding are of one"),
 }
 _LIMITS: dict[str, Any] = {
     "name": drf.CharField(),
     "title": drf.CharField(),
     "source": drf.CharField(),
     "capture": drf.FloatField(help_text="the share of a year that must be known"),
+    "capture_source": drf.CharField(help_text="where that share is from"),
     "limits": drf.ListField(child=inline_serializer("LimitValue", _LIMIT)),
 }
 _STANDARDS = inline_serializer(
@@ -289,6 +288,7 @@ def _limits() -> list[dict[str, Any]]:
             "title": one.title,
             "source": one.source,
             "capture": one.capture,
+            "capture_source": one.capture_source,
             "limits": [
                 {
                     "key": limit.key,

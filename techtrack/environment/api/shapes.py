@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import inline_serializer
@@ -10,6 +11,7 @@ from rest_framework import serializers as drf
 from techtrack.airquality.standard import Category, SubIndex, Verdict
 from techtrack.core.clock import isoformat
 from techtrack.core.errors import Invalid
+from techtrack.environment.domain.correcting import Applied
 
 
 def _class() -> dict[str, Any]:
@@ -27,6 +29,11 @@ _POLLUTANT: dict[str, Any] = {
     "completeness": drf.FloatField(help_text="the share of the hours that are known"),
     **_class(),
     "corrected_by": drf.CharField(allow_null=True, help_text="the correction of the sensor that was applied"),
+    "corrected_from": drf.ListField(
+        child=drf.CharField(),
+        allow_null=True,
+        help_text="the parameters of which it was computed: of each hour the first that the correction prefers",
+    ),
     "reason": drf.CharField(allow_null=True),
 }
 _VERDICT: dict[str, Any] = {
@@ -52,8 +59,8 @@ def of_category(category: Category | None) -> dict[str, Any]:
     return {"category": category.name, "colour": category.colour, "advice": category.advice}
 
 
-def verdict_as_json(verdict: Verdict, corrected: dict[str, str]) -> dict[str, Any]:
-    """Write a verdict; ``corrected`` names by parameter what corrected it."""
+def verdict_as_json(verdict: Verdict, corrected: Mapping[str, Applied]) -> dict[str, Any]:
+    """Write a verdict; ``corrected`` tells by parameter what corrected it, and of what."""
     return {
         "standard": verdict.standard,
         "edition": verdict.edition,
@@ -68,7 +75,8 @@ def verdict_as_json(verdict: Verdict, corrected: dict[str, str]) -> dict[str, An
     }
 
 
-def _pollutant(one: SubIndex, corrected: dict[str, str]) -> dict[str, Any]:
+def _pollutant(one: SubIndex, corrected: Mapping[str, Applied]) -> dict[str, Any]:
+    applied = corrected.get(one.parameter)
     return {
         "parameter": one.parameter,
         "concentration": None if one.concentration is None else float(one.concentration),
@@ -77,7 +85,8 @@ def _pollutant(one: SubIndex, corrected: dict[str, str]) -> dict[str, Any]:
         "completeness": round(one.completeness, 4),
         "index": one.index,
         "category": None if one.category is None else one.category.name,
-        "corrected_by": corrected.get(one.parameter),
+        "corrected_by": applied.name if applied else None,
+        "corrected_from": list(applied.sources) if applied else None,
         "reason": one.reason or None,
     }
 

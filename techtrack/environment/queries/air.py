@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 import numpy as np
 
-from techtrack.airquality.correction import corrections
 from techtrack.airquality.hours import Floats, Hours, Ints
-from techtrack.airquality.units import MASS, SPELLINGS, Reference
+from techtrack.airquality.units import Reference
 from techtrack.core.clock import MICROSECOND, from_micros, to_micros
-from techtrack.environment.domain.pollutants import GASES, complete
+from techtrack.environment.domain.correcting import Air, corrected, sources_of
+from techtrack.environment.domain.pollutants import GASES, PACED_BY, complete, pace
 from techtrack.environment.domain.settings import Declared
 from techtrack.environment.models import AirSettings, declared_of
 from techtrack.telemetry import queries as telemetry
@@ -49,80 +50,62 @@ class Stretch:
         return to_micros(self.first) - HOUR + width * np.arange(self.length * parts + 1, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Air:
-    """What a sensor measured: ``hours`` as they are to be judged, ``raw`` those of them that were corrected."""
-
-    hours: dict[str, Hours] = field(default_factory=dict)
-    raw: dict[str, Hours] = field(default_factory=dict)
-
-
 def air_of(
     subjects: Sequence[Subject], *, codes: Sequence[str], stretch: Stretch, measured: Measured | None = None
 ) -> dict[int, Air]:
     """Return the air of sensors by id: of ``codes``, those that each has ever ``measured`` (asked for where not given).
 
-    An hour with less than three quarters of the values that the sensor's interval promises is not known.
+    An hour with less than three quarters of the values that the sensor's interval promises is not known; where it
+    declares none, what it sent in the day before tells it.
     """
     ids = [subject.id for subject in subjects]
     declared, measured = declared_for(ids), measured_by(ids, codes) if measured is None else measured
-    wanted = [*codes, HUMIDITY] if any(one.corrections for one in declared.values()) else codes
+    wanted = _wanted(codes, declared.values())
     found = _means(ids, wanted, stretch.edges()) if measured else {}
-    units = telemetry.units((subject, code) for subject in subjects for code in measured.get(subject.id, ()))
+    paces = paces_of(subjects, wanted, stretch) if measured else {}
+    beside = {asset: sources_of(one.corrections) for asset, one in declared.items()}
+    given = {subject.id: [*measured.get(subject.id, ()), *beside.get(subject.id, ())] for subject in subjects}
+    units = telemetry.units((subject, code) for subject in subjects for code in given[subject.id])
     air = {}
     for subject in subjects:
         own = declared.get(subject.id, _NOTHING)
-        hours = {
-            code: _hours(stretch, found.get((subject.id, code)), subject, units[subject.id, code])
-            for code in measured.get(subject.id, ())
-        }
+        series = {code: (subject.id, code) for code in given[subject.id]}
+        hours = {code: _hours(stretch, found.get(one), paces.get(one), units[one]) for code, one in series.items()}
         hours = {code: replace(one, reference=own.reference) if code in GASES else one for code, one in hours.items()}
-        humidity = _hours(stretch, found.get((subject.id, HUMIDITY)), subject, "%")
-        air[subject.id] = corrected(hours, own, humidity)
-    return _with_quarters(air, subjects, stretch)
+        damp = (subject.id, HUMIDITY)
+        humidity = _hours(stretch, found.get(damp), paces.get(damp), "%")
+        judged = {code: hours[code] for code in measured.get(subject.id, ())}
+        air[subject.id] = corrected(judged, own, beside=hours, humidity=humidity)
+    return _with_quarters(air, subjects, stretch, paces)
 
 
-def corrected(hours: Mapping[str, Hours], declared: Declared, humidity: Hours) -> Air:
-    """Correct what is to be corrected, by the hour's humidity; the raw hours are kept beside."""
-    done, raw = dict(hours), {}
-    for code, name in declared.corrections.items():
-        if code in hours:
-            raw[code] = hours[code]
-            done[code] = _corrected(hours[code], code, name, humidity)
-    return Air(done, raw)
+def _wanted(codes: Sequence[str], declared: Iterable[Declared]) -> list[str]:
+    """Name what must be read: what is asked for, what corrections look at, and the humidity if one is applied."""
+    chosen = [one.corrections for one in declared if one.corrections]
+    beside = chain.from_iterable(map(sources_of, chosen))
+    return [*dict.fromkeys([*codes, *beside, *([HUMIDITY] if chosen else [])])]
 
 
-def _corrected(hours: Hours, code: str, name: str, humidity: Hours) -> Hours:
-    """Correct hours, by corrections that speak of µg/m³; what has no unit of dust stays, for a standard to refuse."""
-    unit = SPELLINGS.get(hours.unit, hours.unit)
-    if unit not in MASS:
-        return hours
-    values = corrections.get(name).corrected(hours.values * MASS[unit], parameter=code, humidity=humidity.values)
-    lost = int((np.isnan(values) & ~np.isnan(hours.values)).sum())
-    lacks = f"{lost} hours lack the humidity for {name}" if lost else ""
-    return replace(hours, values=values / MASS[unit], lacks=lacks)
-
-
-def raw_and_corrected(
-    subject: Subject, *, code: str, correction: str, first: datetime, length: int
-) -> tuple[Hours, Hours]:
+def with_correction(subject: Subject, *, code: str, correction: str, first: datetime, length: int) -> Air:
     """Return hours of a parameter of dust as they were sent, and corrected in a way that may be another than usual."""
-    stretch = Stretch(first, length)
-    found = _means([subject.id], (code, HUMIDITY), stretch.edges()) if length else {}
-    unit = telemetry.units([(subject, code)])[subject.id, code]
-    raw = _hours(stretch, found.get((subject.id, code)), subject, unit)
-    humidity = _hours(stretch, found.get((subject.id, HUMIDITY)), subject, "%")
-    return raw, corrected({code: raw}, Declared(corrections={code: correction}), humidity).hours[code]
+    stretch, chosen = Stretch(first, length), Declared(corrections={code: correction})
+    codes = (code, *sources_of(chosen.corrections))
+    found = _means([subject.id], (*codes, HUMIDITY), stretch.edges()) if length else {}
+    paces = paces_of([subject], (*codes, HUMIDITY), stretch) if length else {}
+    units = telemetry.units((subject, one) for one in codes) | {(subject.id, HUMIDITY): "%"}
+    hours = {
+        one: _hours(stretch, found.get(series), paces.get(series), units[series])
+        for one in (*codes, HUMIDITY)
+        for series in [(subject.id, one)]
+    }
+    return corrected({code: hours[code]}, chosen, beside=hours, humidity=hours[HUMIDITY])
 
 
 def complete_means(subjects: Sequence[Subject], *, code: str, stretch: Stretch) -> dict[int, Floats]:
     """Return the hourly means of one parameter as they were sent, by sensor; of those that have any."""
     found = telemetry.means([subject.id for subject in subjects], codes=(code,), edges=stretch.edges())
-    return {
-        subject.id: _hours(stretch, found[subject.id, code], subject, "").values
-        for subject in subjects
-        if (subject.id, code) in found
-    }
+    paces = paces_of(subjects, (code,), stretch)
+    return {series[0]: _hours(stretch, one, paces.get(series), "").values for series, one in found.items()}
 
 
 def declared_for(ids: Iterable[int]) -> dict[int, Declared]:
@@ -174,12 +157,39 @@ def _nothing(length: int) -> tuple[Ints, Floats]:
     return np.zeros(length, np.int64), np.full(length, np.nan)
 
 
-def _hours(stretch: Stretch, found: tuple[Ints, np.ndarray] | None, subject: Subject, unit: str) -> Hours:
+def paces_of(subjects: Sequence[Subject], codes: Sequence[str], stretch: Stretch) -> dict[Series, Ints]:
+    """Return how often (µs) each series has values in each hour; of those that nothing tells of there is none.
+
+    What is not declared is told by full hours of UTC, those that ended by then: these are in rollups in every zone.
+    """
+    told = {
+        (subject.id, code): np.full(stretch.length, subject.expected, np.int64)
+        for subject in subjects
+        if subject.expected
+        for code in codes
+    }
+    undeclared = [subject.id for subject in subjects if not subject.expected]
+    if undeclared:
+        over = stretch.edges()[1:] // HOUR
+        first = int(over[0]) - 1 - PACED_BY
+        edges = HOUR * np.arange(first, int(over[-1]) + 1, dtype=np.int64)
+        found = telemetry.spacings(undeclared, codes=codes, edges=edges)
+        told |= {series: pace(one)[over - 1 - first] for series, one in found.items()}
+    return told
+
+
+def _hours(stretch: Stretch, found: tuple[Ints, Floats] | None, expected: Ints | None, unit: str) -> Hours:
     counts, means = found or _nothing(stretch.length)
-    return Hours(stretch.first, complete(counts, means, expected=subject.expected, width=HOUR), unit)
+    expected = np.zeros(stretch.length, np.int64) if expected is None else expected
+    unknown = int(((counts > 0) & (expected == 0)).sum())
+    lacks = f"{unknown} hours are of a sensor that declares no interval, and sent too little to tell it"
+    values = complete(counts, means, expected=expected, width=HOUR)
+    return Hours(stretch.first, values, unit, lacks=lacks if unknown else "")
 
 
-def _with_quarters(air: dict[int, Air], subjects: Sequence[Subject], stretch: Stretch) -> dict[int, Air]:
+def _with_quarters(
+    air: dict[int, Air], subjects: Sequence[Subject], stretch: Stretch, paces: Mapping[Series, Ints]
+) -> dict[int, Air]:
     """Add the means of quarters of an hour where a standard looks at those."""
     some = [subject for subject in subjects if set(stretch.quarters) & air[subject.id].hours.keys()]
     if not some:
@@ -191,7 +201,8 @@ def _with_quarters(air: dict[int, Air], subjects: Sequence[Subject], stretch: St
         for code in set(stretch.quarters) & hours.keys():
             if (subject.id, code) in found:
                 counts, means = found[subject.id, code]
-                quarters = complete(counts, means, expected=subject.expected, width=HOUR // QUARTERS)
+                expected = np.repeat(paces.get((subject.id, code), np.zeros(stretch.length, np.int64)), QUARTERS)
+                quarters = complete(counts, means, expected=expected, width=HOUR // QUARTERS)
                 hours[code] = replace(hours[code], quarters=quarters.reshape(-1, QUARTERS))
     return air
 

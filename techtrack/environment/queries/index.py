@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from techtrack.airquality.periods import QuarterHour
 from techtrack.airquality.standard import History, Standard, Verdict, chosen_method
 from techtrack.airquality.tables import NONE
 from techtrack.core.errors import Invalid
+from techtrack.environment.domain.correcting import Applied
 from techtrack.environment.queries.air import Stretch, air_of, measured_by
 from techtrack.telemetry.queries import Subject
 
@@ -25,11 +26,15 @@ FORTNIGHT: Final = 336
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a standard says of a sensor; without a verdict, ``missing`` says what is not declared."""
+    """What a standard says of a sensor; without a verdict, ``missing`` says what is not declared.
+
+    ``corrected`` tells how what it judged was corrected, by parameter.
+    """
 
     subject: Subject
     verdict: Verdict | None
     missing: Invalid | None = None
+    corrected: Mapping[str, Applied] = field(default_factory=dict)
 
 
 def index_now(subjects: Sequence[Subject], *, standard: Standard, method: str | None, at: datetime) -> list[Judged]:
@@ -55,7 +60,7 @@ def index_now(subjects: Sequence[Subject], *, standard: Standard, method: str | 
         except Invalid as error:
             found.append(Judged(subject, None, error))
         else:
-            found.append(Judged(subject, verdict))
+            found.append(Judged(subject, verdict, corrected=found_air[subject.id].applied))
     return found
 
 

@@ -1,36 +1,23 @@
-"""A year of a sensor against limit values, and how much of a stretch of time is known of it."""
+"""A year of a sensor against limit values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from techtrack.airquality.averaging import standard_offset
 from techtrack.airquality.exceedances import Finding, Year, exceedances, year_until
-from techtrack.airquality.hours import HOUR
+from techtrack.airquality.hours import HOUR, Hours
 from techtrack.airquality.limits import LimitSet
-from techtrack.environment.queries.air import Air, Stretch, air_of
+from techtrack.environment.domain.correcting import Air
+from techtrack.environment.queries.air import Stretch, air_of, of_air
+from techtrack.environment.queries.short import with_short
 from techtrack.telemetry.queries import Subject
 
 DAY_HOURS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Of how many hours of a stretch a parameter is known."""
-
-    parameter: str
-    known: int
-    hours: int
-
-    @property
-    def share(self) -> float:
-        """The share that is known."""
-        return self.known / self.hours if self.hours else 0.0
+# What is averaged over several years here. Doing so with dust and NO2 in the US would be to read all three times.
+AVERAGED = "o3"
 
 
 def year_at(number: int, *, subject: Subject, now: datetime) -> Year:
@@ -43,11 +30,25 @@ def offset_of(subject: Subject, *, year: int) -> timedelta:
     return standard_offset(ZoneInfo(subject.zone or "UTC"), year=year)
 
 
-def year_of_air(subject: Subject, *, codes: Sequence[str], year: Year) -> Air:
-    """Return the hours of a year's days that are over, and of a day on either side: means of 8 h go over midnight."""
+def year_of_air(subjects: Sequence[Subject], *, codes: Sequence[str], year: Year) -> dict[int, Air]:
+    """Return, by sensor, the hours of a year's days that are over, and a day on either side: 8 h go over midnight."""
     length = (year.days + 2) * DAY_HOURS
     stretch = Stretch(year.begin - timedelta(days=1) + HOUR, length)
-    return air_of([subject], codes=codes, stretch=stretch)[subject.id]
+    return air_of(subjects, codes=codes, stretch=stretch)
+
+
+def ozone_before(
+    subjects: Sequence[Subject], *, limits: LimitSet, year: Year
+) -> dict[int, dict[Year, Mapping[str, Hours]]]:
+    """Return, by sensor, the ozone of the years before one over which limits average it, the earliest first."""
+    span = max((limit.years for limit in limits.limits if limit.parameter == AVERAGED), default=1)
+    years = [year_until(year.number - back, offset=year.offset, at=year.begin) for back in range(span - 1, 0, -1)]
+    some = of_air(subjects, (AVERAGED,)) if years else []
+    found: dict[int, dict[Year, Mapping[str, Hours]]] = {subject.id: {} for subject in some}
+    for one in years if some else ():
+        for asset, air in year_of_air(some, codes=(AVERAGED,), year=one).items():
+            found[asset][one] = air.hours
+    return found
 
 
 def exceedances_of(subject: Subject, *, limits: LimitSet, year: Year) -> list[Finding]:
@@ -57,14 +58,6 @@ def exceedances_of(subject: Subject, *, limits: LimitSet, year: Year) -> list[Fi
         Invalid: a unit or reference is missing that a limit needs.
     """
     codes = tuple(dict.fromkeys(limit.parameter for limit in limits.limits))
-    return exceedances(year_of_air(subject, codes=codes, year=year).hours, limits=limits, year=year)
-
-
-def captures(air: Air, *, start: datetime, end: datetime) -> list[Capture]:
-    """Count the hours that are known among those that end after ``start`` and up to ``end``."""
-    found = []
-    for code, hours in air.hours.items():
-        begin = (start - hours.first) // HOUR + 1
-        values = hours.values[max(begin, 0) : (end - hours.first) // HOUR + 1]
-        found.append(Capture(code, int((~np.isnan(values)).sum()), (end - start) // HOUR))
-    return found
+    air = with_short(year_of_air([subject], codes=codes, year=year)[subject.id], subject, limits=limits)
+    before = ozone_before([subject], limits=limits, year=year).get(subject.id, {})
+    return exceedances(air.hours, limits=limits, year=year, before=before)
