@@ -20,6 +20,7 @@ from techtrack.reports.files.sheets import as_workbook, sheets_of
 from techtrack.reports.queries import Asked, drawn, with_names
 
 OK, MISTAKE = 0, 2
+_OUTCOMES = {True: "exceeded", False: "kept"}
 
 
 def air_report(*, site: str, period: str, limits: str, standard: str, xlsx: Path | None) -> int:
@@ -76,13 +77,22 @@ def _told(content: Mapping[str, Any]) -> Iterable[str | Table]:
                     f"{one['limit_value']} {one['unit'].strip('[]')}",
                     _short(one["value"]),
                     *(_short(one[name]) for name in ("used", "allowed", "left")),
-                    {True: "exceeded", False: "kept", None: one["reason"]}[one["exceeded"]],
+                    _OUTCOMES.get(one["exceeded"], one["reason"]),
                 )
                 for one in sensor["exceedances"]
             ),
         )
+        yield from _several(sensor["exceedances"])
         yield from (f"Not compared: {escape(text)}" for text in sensor["missing"])
         yield from _index(sensor["index"])
+
+
+def _several(findings: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Say what several years make where the law averages over them."""
+    for one in findings:
+        if over := one["over_years"]:
+            years = ", ".join(map(str, over["years"]))
+            yield f"{one['limit']}, mean of {years}: {over['mean']:.1f}, {_OUTCOMES[over['exceeded']]}"
 
 
 def _index(index: Mapping[str, Any] | None) -> Iterable[str | Table]:

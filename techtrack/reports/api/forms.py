@@ -14,7 +14,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from techtrack.core.errors import Invalid
-from techtrack.reports.files.sheets import as_csv, as_workbook, sheets_of
+from techtrack.reports.files.sheets import as_csv, as_workbook, head_of, sheet_of, sheets_of
 
 JSON, HTML, XLSX, CSV = "json", "html", "xlsx", "csv"
 MEDIA_TYPES = {
@@ -68,7 +68,7 @@ def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
         | {
             "parameters": [
                 one | {"percent": f"{floor(round(one['capture'] * 1000, 3)) / 10:.1f} %"}
-                for one in sensor["parameters"]
+                for one in sensor.get("parameters", [])
             ]
         }
         for sensor in content["sensors"]
@@ -78,15 +78,15 @@ def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def table(form: str, *, name: str, sheet: str, content: Mapping[str, Any], about: Mapping[str, Any]) -> HttpResponse:
     """Return one table of a report as CSV, or with what is told of the report as a workbook."""
-    sheets = {one.name: one for one in sheets_of(content, about)}
+    found = sheet_of(sheet, content)
     if form == CSV:
-        return _file(as_csv(sheets[sheet]), CSV, name)
-    return _file(as_workbook([sheets["report"], sheets[sheet]]), XLSX, name)
+        return _file(as_csv(found), CSV, name)
+    return _file(as_workbook([head_of(about), found]), XLSX, name)
 
 
 def columns(sheet: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return one table of a report as JSON."""
-    (found,) = (one for one in sheets_of(content, {}) if one.name == sheet)
+    found = sheet_of(sheet, content)
     return {"columns": list(found.columns), "rows": found.rows}
 
 

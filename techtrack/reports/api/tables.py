@@ -22,7 +22,7 @@ from techtrack.core.errors import Invalid, NotFound
 from techtrack.reports.api import forms
 from techtrack.reports.api.air import USUAL_LIMITS, USUAL_STANDARD
 from techtrack.reports.domain.periods import read_period
-from techtrack.reports.queries import Asked, drawn, with_names
+from techtrack.reports.queries import Asked, Part, table_of
 
 SITE = OpenApiParameter("site", OpenApiTypes.INT64, required=True)
 PERIOD = OpenApiParameter("period", OpenApiTypes.STR, required=True, description="`2026`, or `2026-11`")
@@ -49,6 +49,7 @@ class TableView(APIView):
 
     content_negotiation_class = forms.ByFormat
     sheet: ClassVar[str]
+    part: ClassVar[Part]
 
     def answer(self, request: Request) -> Response | HttpResponse:
         """Make the table in the form that is asked for."""
@@ -56,10 +57,10 @@ class TableView(APIView):
         form = forms.asked_form(request, forms.CSV, forms.XLSX, forms.HTML)
         asked = _asked(request)
         access: Any = request.auth
-        content = drawn(asked, now=clock.now(), among=Asset.objects.visible_to(access))
+        content = table_of(asked, self.part, now=clock.now(), among=Asset.objects.visible_to(access))
         about = {"title": content["title"], "state": "preliminary"}
         if form == forms.HTML:
-            return forms.written(request, form, content=with_names(content), about=about)
+            return forms.written(request, form, content=content, about=about)
         name = f"{self.sheet.replace(' ', '-')}-{asked.period}"
         if form != forms.JSON:
             return forms.table(form, name=name, sheet=self.sheet, content=content, about=about)
@@ -71,7 +72,7 @@ class TableView(APIView):
 class ExceedancesView(TableView):
     """Exceedances of limits at a site, by the year so far at the end of the period."""
 
-    sheet = "exceedances"
+    sheet, part = "exceedances", Part.EXCEEDANCES
 
     @extend_schema(
         operation_id="reports_exceedances",
@@ -86,7 +87,7 @@ class ExceedancesView(TableView):
 class DataCaptureView(TableView):
     """How much of a period is known of each parameter at a site."""
 
-    sheet = "data capture"
+    sheet, part = "data capture", Part.PARAMETERS
 
     @extend_schema(
         operation_id="reports_data_capture",

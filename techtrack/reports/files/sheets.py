@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from xlsxwriter import Workbook
@@ -17,7 +18,8 @@ OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": F
 PARAMETERS = ("parameter", "unit", "hours", "known", "capture", "mean", "maximum", "maximum_at")
 EXCEEDANCES = (
     "limit", "parameter", "kind", "limit_value", "unit", "periods", "value", "in_period", "used", "allowed", "left",
-    "exceeded", "capture", "forecast_low", "forecast", "forecast_high", "reason",
+    "exceeded", "capture", "forecast_low", "forecast", "forecast_high", "mean_of_years", "over_years", "over_exceeded",
+    "reason",
 )  # fmt: skip
 TESTS = ("parameter", "flag", "stretches", "hours")
 SAID = ("parameter", "from", "to", "quality", "reason", "by")
@@ -32,34 +34,58 @@ class Sheet:
     rows: list[list[Cell]]
 
 
-def sheets_of(content: Mapping[str, Any], about: Mapping[str, Cell]) -> list[Sheet]:
-    """Return the tables of a report, ``about`` being what is told of the report itself."""
-    sensors = content["sensors"]
-    head = [[name, value] for name, value in about.items()]
-    return [
-        Sheet("report", ("what", "value"), head),
-        _sheet("data capture", PARAMETERS, sensors, lambda sensor: sensor["parameters"]),
-        _sheet("exceedances", EXCEEDANCES, sensors, lambda sensor: map(_forecast, sensor["exceedances"])),
-        _sheet("index", ("class", "hours"), sensors, lambda sensor: (sensor["index"] or {"classes": []})["classes"]),
-        _sheet("tests", TESTS, sensors, lambda sensor: sensor["quality"]["tests"]),
-        _sheet("said", SAID, sensors, lambda sensor: sensor["quality"]["said"]),
-        _sheet("missing", ("missing",), sensors, lambda sensor: [{"missing": text} for text in sensor["missing"]]),
-    ]
-
-
-def _sheet(name: str, columns: tuple[str, ...], sensors: Iterable[Mapping[str, Any]], rows: Any) -> Sheet:
-    found = [
-        [sensor["id"], sensor["name"], *(_cell(row[column]) for column in columns)]
-        for sensor in sensors
-        for row in rows(sensor)
-    ]
-    return Sheet(name, ("sensor", "sensor_name", *columns), found)
+Rows = Iterable[Mapping[str, Any]]
 
 
 def _forecast(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the three numbers of a forecast side by side."""
+    """Lay what has several numbers side by side; reports of the first form have no means of years."""
     low, expected, high = found["forecast"] or (None, None, None)
-    return {**found, "forecast_low": low, "forecast": expected, "forecast_high": high}
+    over = found.get("over_years") or {"years": [], "mean": None, "exceeded": None}
+    several = {
+        "mean_of_years": over["mean"],
+        "over_years": " ".join(map(str, over["years"])) or None,
+        "over_exceeded": over["exceeded"],
+    }
+    return {**found, "forecast_low": low, "forecast": expected, "forecast_high": high, **several}
+
+
+def _classes(sensor: Mapping[str, Any]) -> Rows:
+    found: Rows = (sensor["index"] or {"classes": []})["classes"]
+    return found
+
+
+# Of each table: its columns, and its rows of a sensor.
+_TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Rows]]] = MappingProxyType(
+    {
+        "data capture": (PARAMETERS, lambda sensor: sensor["parameters"]),
+        "exceedances": (EXCEEDANCES, lambda sensor: map(_forecast, sensor["exceedances"])),
+        "index": (("class", "hours"), _classes),
+        "tests": (TESTS, lambda sensor: sensor["quality"]["tests"]),
+        "said": (SAID, lambda sensor: sensor["quality"]["said"]),
+        "missing": (("missing",), lambda sensor: ({"missing": text} for text in sensor["missing"])),
+    }
+)
+
+
+def sheets_of(content: Mapping[str, Any], about: Mapping[str, Cell]) -> list[Sheet]:
+    """Return the tables of a report, ``about`` being what is told of the report itself."""
+    return [head_of(about), *(sheet_of(name, content) for name in _TABLES)]
+
+
+def head_of(about: Mapping[str, Cell]) -> Sheet:
+    """Return what is told of a report as a table."""
+    return Sheet("report", ("what", "value"), [[name, value] for name, value in about.items()])
+
+
+def sheet_of(name: str, content: Mapping[str, Any]) -> Sheet:
+    """Return one table of a report."""
+    columns, rows = _TABLES[name]
+    found = [
+        [sensor["id"], sensor["name"], *(_cell(row[column]) for column in columns)]
+        for sensor in content["sensors"]
+        for row in rows(sensor)
+    ]
+    return Sheet(name, ("sensor", "sensor_name", *columns), found)
 
 
 def _cell(value: Any) -> Cell:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,24 +13,40 @@ import numpy as np
 
 from techtrack.accounts.models import Site
 from techtrack.airquality.averaging import standard_offset
-from techtrack.airquality.exceedances import Finding, Year, exceedances, year_until
+from techtrack.airquality.exceedances import Year, year_until
 from techtrack.airquality.hours import HOUR, Hours
 from techtrack.airquality.limits import LimitSet
 from techtrack.airquality.standard import Standard
-from techtrack.airquality.tables import NONE
 from techtrack.assets.models import Asset, AssetQuerySet, Kind
 from techtrack.core.clock import isoformat, to_micros
 from techtrack.core.errors import Invalid
 from techtrack.environment import queries as environment
-from techtrack.environment.queries import Air
+from techtrack.environment.domain.correcting import Air
+from techtrack.environment.queries import Stretch
+from techtrack.reports.domain.numbers import DECIMALS, rounded
 from techtrack.reports.domain.periods import Period
+from techtrack.reports.queries.findings import Earlier, findings_of
+from techtrack.reports.queries.index import index_of
 from techtrack.reports.queries.marks import quality_of
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.queries import Subject
 
 MOST_SENSORS = 200
-# Of what is computed no more is told than the values it is computed of can hold.
-DECIMALS = 6
+# So much is read for a table that is made while somebody waits: twenty sensors for a year, all of them for a month.
+MOST_DAYS = 7_320
+# So many sensors are read in the same statements.
+TOGETHER = 10
+# What a report tells of a sensor has had these forms: 2 has means of several years, and of what dust was corrected.
+CONTENT = 2
+
+
+class Part(StrEnum):
+    """A part of what a report tells of a sensor."""
+
+    PARAMETERS = "parameters"
+    QUALITY = "quality"
+    INDEX = "index"
+    EXCEEDANCES = "exceedances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +76,47 @@ class Asked:
         return begin, begin + timedelta(days=days)
 
 
-def _sensors(rows: AssetQuerySet, asked: Asked) -> list[Subject]:
-    """Return the sensors of a site among assets that measure air; the retired ones too, since they measured then."""
-    found = environment.of_air(telemetry.subjects(rows.filter(site=asked.site, kind=Kind.SENSOR)), asked.codes)
-    if len(found) > MOST_SENSORS:
-        told = f"the site has {len(found)} sensors of air, and {MOST_SENSORS} fit into a report"
-        raise Invalid(told, pointer="/site")
-    return found
-
-
-def drawn(asked: Asked, *, now: datetime, among: AssetQuerySet | None = None) -> dict[str, Any]:
-    """Return what a report says in JSON's own types: of every sensor of the site, or of those ``among`` assets.
+def drawn(asked: Asked, *, now: datetime) -> dict[str, Any]:
+    """Return what a report says in JSON's own types, of every sensor of the site.
 
     Raises:
         Invalid: they are too many for one report.
     """
+    sensors = _sensors(Asset.objects.all(), asked, pointer="/site")
+    return _content(asked, now, sensors, tuple(Part))
+
+
+def table_of(asked: Asked, part: Part, *, now: datetime, among: AssetQuerySet) -> dict[str, Any]:
+    """Return one part of what a report says, of the sensors of the site ``among`` assets; nothing else is computed.
+
+    Raises:
+        Invalid: they are too many for that many days.
+    """
+    sensors = _sensors(among, asked, pointer="?site")
     begin, through = asked.span(now)
-    sensors = _sensors(Asset.objects.all() if among is None else among, asked)
-    told = [_sensor(asked, sensor, begin, through) for sensor in sensors]
+    start = begin if part is Part.PARAMETERS else year_until(asked.period.year, offset=asked.offset, at=through).begin
+    days = (through - start) // timedelta(days=1)
+    if len(sensors) * days > MOST_DAYS:
+        told = f"{len(sensors)} sensors over {days} days are more than the {MOST_DAYS} days of a sensor that are read"
+        instead = "an earlier or shorter period, one sensor at /api/sensors/{id}/exceedances/"
+        more = f"while you wait: ask for {instead}, or draw up a report at /api/reports/air-quality/"
+        raise Invalid(f"{told} {more}", pointer="?site")
+    return _content(asked, now, sensors, (part,))
+
+
+def _sensors(rows: AssetQuerySet, asked: Asked, *, pointer: str) -> list[Subject]:
+    """Return the sensors of a site among assets that measure air; the retired ones too, since they measured then."""
+    found = environment.of_air(telemetry.subjects(rows.filter(site=asked.site, kind=Kind.SENSOR)), asked.codes)
+    if len(found) > MOST_SENSORS:
+        told = f"the site has {len(found)} sensors of air, and {MOST_SENSORS} fit into a report"
+        raise Invalid(told, pointer=pointer)
+    return found
+
+
+def _content(asked: Asked, now: datetime, sensors: Sequence[Subject], parts: Sequence[Part]) -> dict[str, Any]:
+    begin, through = asked.span(now)
     return {
+        "version": CONTENT,
         "title": f"Air quality, {asked.site.name}, {asked.period.title}",
         "site": {"id": asked.site.pk, "name": asked.site.name, "timezone": asked.site.timezone},
         "period": str(asked.period),
@@ -91,37 +130,79 @@ def drawn(asked: Asked, *, now: datetime, among: AssetQuerySet | None = None) ->
             "title": asked.limits.title,
             "source": asked.limits.source,
             "capture": round(asked.limits.capture, DECIMALS),
+            "capture_source": asked.limits.capture_source,
         },
         "standard": {"name": asked.standard.name, "title": asked.standard.title, "source": asked.standard.source},
-        "sensors": [one for one in told if one is not None],
+        "sensors": [*_told(asked, sensors, (begin, through), parts)],
     }
 
 
-def _sensor(asked: Asked, sensor: Subject, begin: datetime, through: datetime) -> dict[str, Any] | None:
+def _told(
+    asked: Asked, sensors: Sequence[Subject], span: tuple[datetime, datetime], parts: Sequence[Part]
+) -> Iterator[dict[str, Any]]:
+    """Tell of each sensor that measured something; some of them are read together."""
+    begin, through = span
     year = year_until(asked.period.year, offset=asked.offset, at=through)
-    air = environment.year_of_air(sensor, codes=asked.codes, year=year)
-    if not air.hours:
-        return None
-    declared = environment.declared_for([sensor.id]).get(sensor.id)
-    findings, missing = _findings(air, asked, year, begin)
-    index, undeclared = _index(air, asked.standard, begin, through)
-    span = (to_micros(begin), to_micros(through))
-    return {
-        "id": sensor.id,
-        "name": sensor.name,
-        "key": sensor.key,
-        "corrections": dict(sorted(declared.corrections.items())) if declared else {},
-        "parameters": [_parameter(code, hours, begin, through) for code, hours in air.hours.items()],
-        "quality": quality_of(sensor.id, span),
-        "index": index,
-        "exceedances": findings,
-        "missing": list(dict.fromkeys([*missing, *undeclared, *_lacking(air)])),
-    }
+    for first in range(0, len(sensors), TOGETHER):
+        some = sensors[first : first + TOGETHER]
+        if [*parts] == [Part.PARAMETERS]:
+            stretch = Stretch(begin + HOUR, max((through - begin) // HOUR, 1))
+            airs = environment.air_of(some, codes=asked.codes, stretch=stretch)
+        else:
+            airs = environment.year_of_air(some, codes=asked.codes, year=year)
+        earlier = environment.ozone_before(some, limits=asked.limits, year=year) if Part.EXCEEDANCES in parts else {}
+        for sensor in some:
+            if airs[sensor.id].hours:
+                told = _Telling(asked, sensor, airs[sensor.id], year, earlier.get(sensor.id, {}))
+                yield told.of(parts, begin, through)
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What is known of a sensor that is to be told of: its ``air``, and the ozone of ``earlier`` years."""
+
+    asked: Asked
+    sensor: Subject
+    air: Air
+    year: Year
+    earlier: Earlier
+
+    def of(self, parts: Sequence[Part], begin: datetime, through: datetime) -> dict[str, Any]:
+        """Tell the parts that are asked for."""
+        told: dict[str, Any] = {}
+        missing: list[str] = []
+        if Part.PARAMETERS in parts:
+            hours = self.air.hours.items()
+            told[Part.PARAMETERS] = [_parameter(code, one, begin, through) for code, one in hours]
+        if Part.QUALITY in parts:
+            told[Part.QUALITY] = quality_of(self.sensor.id, (to_micros(begin), to_micros(through)))
+        if Part.EXCEEDANCES in parts:
+            told[Part.EXCEEDANCES], missing = self._findings(begin)
+        if Part.INDEX in parts:
+            told[Part.INDEX], undeclared = index_of(self.air, self.asked.standard, begin, through)
+            missing += undeclared
+        told["missing"] = list(dict.fromkeys([*missing, *_lacking(self.air)]))
+        return self._head() | {str(name): one for name, one in told.items()}
+
+    def _head(self) -> dict[str, Any]:
+        applied = sorted(self.air.applied.items())
+        return {
+            "id": self.sensor.id,
+            "name": self.sensor.name,
+            "key": self.sensor.key,
+            "corrections": {code: one.name for code, one in applied},
+            "corrected_from": {code: list(one.sources) for code, one in applied},
+        }
+
+    def _findings(self, begin: datetime) -> tuple[list[dict[str, Any]], list[str]]:
+        air = environment.with_short(self.air, self.sensor, limits=self.asked.limits)
+        until = year_until(self.year.number, offset=self.year.offset, at=begin)
+        return findings_of(air, self.asked.limits, year=self.year, until=until, earlier=self.earlier)
 
 
 def _lacking(air: Air) -> list[str]:
-    """Tell what of the year was measured and is not known."""
-    return [f"{code}: {hours.lacks} in the year so far" for code, hours in air.hours.items() if hours.lacks]
+    """Tell what of the hours that were looked at was measured and is not known."""
+    return [f"{code}: {hours.lacks} of those looked at" for code, hours in air.hours.items() if hours.lacks]
 
 
 def _parameter(code: str, hours: Hours, begin: datetime, through: datetime) -> dict[str, Any]:
@@ -135,8 +216,8 @@ def _parameter(code: str, hours: Hours, begin: datetime, through: datetime) -> d
         "hours": total,
         "known": len(known),
         "capture": round(len(known) / total, DECIMALS) if total else 0.0,
-        "mean": _rounded(float(known.mean())) if len(known) else None,
-        "maximum": _rounded(float(known.max())) if len(known) else None,
+        "mean": rounded(float(known.mean())) if len(known) else None,
+        "maximum": rounded(float(known.max())) if len(known) else None,
         "maximum_at": isoformat(begin + (highest + 1) * HOUR) if len(known) else None,
     }
 
@@ -145,81 +226,3 @@ def within(hours: Hours, begin: datetime, through: datetime) -> np.ndarray:
     """Return the hours that end after ``begin`` and up to ``through``."""
     first = (begin - hours.first) // HOUR + 1
     return hours.values[first : first + (through - begin) // HOUR]
-
-
-def _findings(air: Air, asked: Asked, year: Year, begin: datetime) -> tuple[list[dict[str, Any]], list[str]]:
-    """Compare the year so far with each limit; one parameter that lacks a unit does not keep the others from it."""
-    before = year_until(asked.period.year, offset=asked.offset, at=begin)
-    found, missing = [], []
-    for code, hours in air.hours.items():
-        try:
-            now, then = (exceedances({code: hours}, limits=asked.limits, year=one) for one in (year, before))
-        except Invalid as error:
-            missing += [fault.detail for fault in error.faults]
-        else:
-            found += [_finding(one, earlier) for one, earlier in zip(now, then, strict=True)]
-    return found, missing
-
-
-def _finding(one: Finding, before: Finding) -> dict[str, Any]:
-    ends = one.forecast
-    return {
-        "limit": one.limit.key,
-        "parameter": one.limit.parameter,
-        "kind": one.limit.kind,
-        "limit_value": str(one.limit.value),
-        "unit": one.limit.amount.unit,
-        "periods": str(one.limit.basis),
-        "value": _rounded(one.value),
-        "in_period": None if one.used is None else one.used - (before.used or 0),
-        "used": one.used,
-        "allowed": one.allowed,
-        "left": one.left,
-        "exceeded": one.exceeded,
-        "capture": round(one.capture, DECIMALS),
-        "forecast": [_rounded(end) for end in (ends.low, ends.expected, ends.high)] if ends else None,
-        "reason": one.reason,
-    }
-
-
-def _index(air: Air, standard: Standard, begin: datetime, through: datetime) -> tuple[dict[str, Any] | None, list[str]]:
-    """Count the hours of each class of the index, and tell the worst one."""
-    hours, missing = _judgeable(air.hours, standard)
-    found = standard.history(hours)
-    first = (begin - found.first) // HOUR + 1 if len(found.index) else 0
-    stretch = slice(first, first + (through - begin) // HOUR)
-    index, places = found.index[stretch], found.categories(standard.categories)[stretch]
-    known = places != NONE
-    if not known.any():
-        return None, missing
-    names = [one.name for one in standard.categories]
-    counts = np.bincount(places[known], minlength=len(names)).tolist()
-    worst = int(index.argmax())
-    dominant = int(found.dominant[stretch][worst])
-    told: dict[str, int] = {}
-    for name, count in zip(names, counts, strict=True):
-        told[name] = told.get(name, 0) + count
-    return {
-        "hours": int(known.sum()),
-        "classes": [{"class": name, "hours": count} for name, count in told.items()],
-        "worst": int(index[worst]),
-        "worst_class": names[int(places[worst])],
-        "worst_at": isoformat(begin + (worst + 1) * HOUR),
-        "dominant": None if dominant == NONE else found.parameters[dominant],
-    }, missing
-
-
-def _judgeable(hours: Mapping[str, Hours], standard: Standard) -> tuple[dict[str, Hours], list[str]]:
-    """Leave out the parameters whose unit or reference the standard misses; say what that is."""
-    try:
-        standard.judge(hours, at=next(iter(hours.values())).last)
-    except Invalid as error:
-        left_out = {fault.pointer.split("/")[1] for fault in error.faults if fault.pointer.count("/") > 1}
-        rest = {code: one for code, one in hours.items() if code not in left_out}
-        return rest, [fault.detail for fault in error.faults]
-    return dict(hours), []
-
-
-def _rounded(value: float | None) -> float | None:
-    # No negative zero: a database keeps numbers, and not the sign of nothing.
-    return None if value is None else round(value, DECIMALS) + 0.0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import BigIntegerField, Count, Sum, Value
+from django.db.models.functions import Greatest, Least
+
 from techtrack.core.clock import from_micros, isoformat
 from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.domain.quality import Quality
@@ -20,17 +23,16 @@ def quality_of(asset_id: int, span: Span) -> dict[str, Any]:
 
     People are numbers: the names of those whose accounts go must go, and a report that is signed cannot change.
     """
-    rows = list(telemetry.marks(asset_id=asset_id, start=span[0], end=span[1]).order_by("start_at", "position"))
-    by_test: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row.flag:
-            length = (min(row.end_at, span[1]) - max(row.start_at, span[0])) / HOUR
-            by_test.setdefault((row.code, row.flag), []).append(length)
-    said = [row for row in rows if not row.flag]
+    marks = telemetry.marks(asset_id=asset_id, start=span[0], end=span[1])
+    # Of a year there may be half a million of one test: the database adds them up.
+    first, last = (Value(edge, BigIntegerField()) for edge in span)
+    length = Least("end_at", last) - Greatest("start_at", first)
+    tests = marks.exclude(flag="").order_by("code", "flag").values_list("code", "flag")
+    said = marks.filter(flag="").order_by("start_at", "position")
     return {
         "tests": [
-            {"parameter": code, "flag": flag, "stretches": len(lengths), "hours": round(sum(lengths), 3)}
-            for (code, flag), lengths in sorted(by_test.items())
+            {"parameter": code, "flag": flag, "stretches": stretches, "hours": round(int(micros) / HOUR, 3)}
+            for code, flag, stretches, micros in tests.annotate(stretches=Count("position"), micros=Sum(length))
         ],
         "said": [
             {
@@ -43,7 +45,7 @@ def quality_of(asset_id: int, span: Span) -> dict[str, Any]:
             }
             for row in said[:MOST_SAID]
         ],
-        "said_besides": max(len(said) - MOST_SAID, 0),
+        "said_besides": max(said.count() - MOST_SAID, 0),
     }
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from techtrack.accounts import services as accounts
 from techtrack.accounts.domain.access import Role, Scope
 from techtrack.accounts.queries import access_of
 from techtrack.core.clock import to_micros
+from techtrack.reports.domain.canonical import checksum
 from techtrack.reports.models import AirReport
+from techtrack.reports.queries.air import MOST_DAYS, MOST_SENSORS
+from techtrack.telemetry import queries as telemetry
 from techtrack.telemetry.domain.quality import Quality
 from techtrack.telemetry.services import Saying, mark_quality
 from tests import factories
@@ -298,7 +306,127 @@ class TestForms:
         assert (found.status_code, found.json()["errors"][0]["pointer"]) == (400, "/site")
 
 
+class TestTheFirstForm:
+    """Of reports that were drawn up before their content had a version."""
+
+    CONTENT = Path(__file__).parents[2] / "golden" / "reports" / "air_form_1.json"
+
+    @pytest.fixture
+    def old(self, site, erika):
+        content = json.loads(self.CONTENT.read_text(encoding="utf-8"))
+        content["sensors"][0]["quality"]["said"][0]["by"] = erika.pk
+        fields = {"site": site, "period": "2026-03", "limits": "eu_2030", "standard": "us_epa", "signer": "erika"}
+        signed = {"state": "signed", "signed_at": NOW, "signed_by": erika, "drawn_up_at": NOW}
+        return AirReport.objects.create(
+            content=content, checksum=checksum(content), **fields, **signed, **factories.STAMPS
+        )
+
+    def test_still_open_in_every_form(self, api, victor, old):
+        client, path = api(victor), f"{URL}{old.pk}/"
+        told = client.get(path).json()
+        assert (told["intact"], told["content"]) == (True, old.content)
+        assert "version" not in told["content"]
+        page = client.get(f"{path}?format=html").content.decode()
+        assert "Signed by erika" in page
+        assert "pm10 45 ug/m3" in page
+        assert "<td>99.7 %</td>" in page
+        texts = texts_of(client.get(f"{path}?format=xlsx").content)
+        assert {"pm10_day", "calibration", "mean_of_years"} <= set(texts)
+
+
+class TestMeansOfYears:
+    def test_stand_in_every_form(self, draw, api, victor, site):
+        station = make_station("Ozone", site=site)
+        settle(station, reference_temperature=20, reference_pressure=1013.25)
+        values = np.full((365 + 365 + 31, 24), 50.0) + np.arange(24) % 2
+        values[100:140, 10:18] = 130.0
+        send(station, last=datetime(2026, 2, 1, tzinfo=UTC) - HOUR / 2, o3=values.reshape(-1))
+        report = draw(site, period="2026-01").json()
+        (sensor,) = report["content"]["sensors"]
+        ozone = next(one for one in sensor["exceedances"] if one["limit"] == "o3_8h")
+        assert ozone["over_years"] == {"years": [2024, 2025, 2026], "mean": 13.333333, "exceeded": False}
+        page = api(victor).get(f"{URL}{report['id']}/?format=html").content.decode()
+        assert "the mean of 2024, 2025, 2026 is 13.3: kept" in page
+        told = api(victor).get(f"/api/reports/exceedances/?site={site.pk}&period=2026-01&standard=eu_2030").json()
+        rows = [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
+        found = next(one for one in rows if one["limit"] == "o3_8h")
+        assert (found["over_years"], found["mean_of_years"]) == ("2024 2025 2026", 13.333333)
+        assert found["over_exceeded"] == "no"
+
+
 class TestTables:
+    @pytest.fixture
+    def ask(self, api, victor, site):
+        def get(table, **query):
+            query = {"site": site.pk, "period": "2026-03"} | query
+            return api(victor).get(f"/api/reports/{table}/", query)
+
+        return get
+
+    @pytest.mark.parametrize("table", ["exceedances", "data-capture"])
+    def test_ask_as_much_for_eight_sensors_as_for_two(self, ask, site, station, table):
+        def more(number):
+            send(make_station(f"More {number}", site=site), last=MARCH - HOUR / 2, pm10=[20.0 + number] * 48)
+
+        more(0)
+        ask(table)
+        with CaptureQueriesContext(connection) as two:
+            assert len({row[0] for row in ask(table).json()["rows"]}) == 2
+        for number in range(1, 7):
+            more(number)
+        with CaptureQueriesContext(connection) as many:
+            assert len({row[0] for row in ask(table).json()["rows"]}) == 8
+        assert len(many) == len(two)
+
+    @pytest.mark.parametrize(
+        ("table", "left_out"),
+        [
+            pytest.param("exceedances", {"index_of", "quality_of", "_parameter"}, id="limits alone"),
+            pytest.param("data-capture", {"index_of", "quality_of", "findings_of"}, id="capture alone"),
+        ],
+    )
+    @pytest.mark.parametrize("form", ["json", "csv", "xlsx", "html"])
+    def test_compute_nothing_else(self, ask, station, monkeypatch, table, left_out, form):
+        def refuse(*_, **__):
+            raise AssertionError("nobody asked for this")
+
+        for name in left_out:
+            monkeypatch.setattr(f"techtrack.reports.queries.air.{name}", refuse)
+        assert ask(table, format=form).status_code == 200
+
+    def test_of_a_month_read_no_more_than_the_month(self, ask, station, monkeypatch):
+        lengths, means = [], telemetry.means
+
+        def noted(ids, *, codes, edges):
+            lengths.append(len(edges) - 1)
+            return means(ids, codes=codes, edges=edges)
+
+        monkeypatch.setattr("techtrack.environment.queries.air.telemetry.means", noted)
+        assert ask("data-capture").status_code == 200
+        assert max(lengths) == 31 * 24
+
+    @pytest.mark.parametrize(
+        ("table", "period", "status"),
+        [
+            pytest.param("data-capture", "2026-03", 200, id="two sensors, 31 days each"),
+            pytest.param("exceedances", "2026-03", 400, id="two sensors, the year up to the end of March"),
+            pytest.param("exceedances", "2026-01", 200, id="the year up to the end of January"),
+            pytest.param("data-capture", "2026", 400, id="two sensors, a year"),
+        ],
+    )
+    def test_have_a_bound_and_say_what_to_do_instead(self, ask, site, station, monkeypatch, table, period, status):
+        monkeypatch.setattr("techtrack.reports.queries.air.MOST_DAYS", 62)
+        send(make_station("Second", site=site), last=MARCH - HOUR / 2, pm10=[20.0])
+        found = ask(table, period=period)
+        assert found.status_code == status
+        if status == 400:
+            (fault,) = found.json()["errors"]
+            assert fault["pointer"] == "?site"
+            assert "/api/reports/air-quality/" in fault["detail"]
+
+    def test_hold_a_month_of_as_many_sensors_as_a_report(self):
+        assert MOST_DAYS >= 31 * MOST_SENSORS
+
     @pytest.mark.parametrize("table", ["exceedances", "data-capture"])
     def test_are_made_when_they_are_asked_for(self, api, victor, site, station, table):
         path = f"/api/reports/{table}/?site={site.pk}&period=2026-03"
