@@ -46,8 +46,7 @@ class MemoryStore:
         first = self._head + 1
         longer = [growth.mark for growth in grown if self._grow(growth)]
         if noted := [*marks, *longer]:
-            ends = [(mark.asset, time) for mark in noted for time in (mark.start, mark.end - 1)]
-            batch = Batch(*(np.array(column) for column in zip(*ends, strict=True)), {})
+            batch = Batch.of(Row(mark.asset, time, {}) for mark in noted for time in (mark.start, mark.end - 1))
             origin = Origin.TESTS if all(mark.flag for mark in noted) else Origin.LIVE
             self._logged(batch, Kind.QUALITY, origin, now, positions=len(noted))
         positions = list(range(first, first + len(marks)))

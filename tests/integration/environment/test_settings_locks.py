@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from techtrack.accounts.queries import access_of
 from techtrack.alerts import rulebook
@@ -15,6 +15,7 @@ from techtrack.assets.models import Sensor
 from techtrack.core.errors import NotFound
 from techtrack.environment import services
 from techtrack.environment.models import AirSettings
+from techtrack.environment.services import settings as locking
 from tests import factories
 from tests.factories import NOW
 from tests.integration.environment.stations import make_station, settle
@@ -111,6 +112,24 @@ class TestTheDeletionOfASensor:
         deleting.end()
         assert not Sensor.objects.filter(pk=sensor.pk).exists()
         assert not AirSettings.objects.filter(sensor=sensor.pk).exists()
+
+    def test_would_deadlock_in_another_order(self, sensor, erik, at_the_rules, monkeypatch):
+        """The planted fault: settings are written, and rules followed, before the sensor is locked."""
+        monkeypatch.setattr(locking, "_hold", lambda *_: None)
+        settings, (there, on) = settle(sensor, reference_temperature=25), at_the_rules
+        changes = {"reference_temperature": 0}
+        declaring = Aside(
+            lambda: services.update_settings(
+                settings=settings, by=access_of(erik), changes=changes, expected=None, now=NOW
+            )
+        )
+        assert there.wait(PATIENCE)
+        deleting = Aside(lambda: self.delete(sensor, erik))
+        until_somebody_waits(or_ends=deleting)
+        on.set()
+        for thread in (declaring, deleting):
+            thread.join(PATIENCE)
+        assert [type(error) for error in (declaring.error, deleting.error) if error is not None] == [OperationalError]
 
     def test_under_way_is_waited_for(self, sensor, erik, declare, at_the_rules):
         there, on = at_the_rules
