@@ -30,18 +30,18 @@ EVERY_HOUR = [START + hour * HOUR for hour in range(-1, HOURS + 2)]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One transaction: rows of one kind or a mark, and the tick."""
+    """One transaction: rows of one kind or marks, one or several at once, and the tick."""
 
     kind: Kind
     rows: Sequence[Row]
-    mark: Mark | None
+    marks: Sequence[Mark]
     tick: Row
 
     def apply(self, store: Store) -> None:
         """Write it; the caller holds the transaction."""
         store.append(Batch.of([self.tick]), kind=Kind.READINGS, origin=Origin.LIVE, now=NOW)
-        if self.mark is not None:
-            store.mark([self.mark], now=NOW)
+        if self.marks:
+            store.mark(self.marks, now=NOW)
         else:
             store.append(Batch.of(self.rows), kind=self.kind, origin=Origin.LIVE, now=NOW)
 
@@ -55,18 +55,21 @@ def operation(seed: int, writer: int, number: int) -> Operation:
         0
     ]
     if kind is Kind.QUALITY:
-        first, last = sorted((_time(dice, writer), _time(dice, writer)))
-        asset, quality = dice.choice(SHARED), dice.choice(list(Quality))
-        return Operation(kind, (), Mark(asset, f"of{writer}", first, last + 1, quality), tick)
+        return Operation(kind, (), [_mark(dice, writer) for _ in range(dice.choice([1, 1, 5]))], tick)
     if kind is Kind.READINGS and not (number and dice.random() < 0.1):
-        return Operation(kind, tuple(_row(dice, writer) for _ in range(dice.randint(1, 30))), None, tick)
+        return Operation(kind, tuple(_row(dice, writer) for _ in range(dice.randint(1, 30))), (), tick)
     earlier = operation(seed, writer, dice.randrange(number)).rows if number else ()
     earlier = earlier or (_row(dice, writer),)
     if kind is Kind.READINGS:
-        return Operation(kind, earlier, None, tick)
+        return Operation(kind, earlier, (), tick)
     chosen = dice.choice(earlier)
     values = {} if kind is Kind.REMOVE else _values(dice, writer)
-    return Operation(kind, (Row(chosen.asset, chosen.time, values),), None, tick)
+    return Operation(kind, (Row(chosen.asset, chosen.time, values),), (), tick)
+
+
+def _mark(dice: random.Random, writer: int) -> Mark:
+    first, last = sorted((_time(dice, writer), _time(dice, writer)))
+    return Mark(dice.choice(SHARED), f"of{writer}", first, last + 1, dice.choice(list(Quality)))
 
 
 def _row(dice: random.Random, writer: int) -> Row:
