@@ -445,7 +445,7 @@ class Oracle:
 
     def ring(self, position: int, at: int) -> None:
         """A clock let end what ends by then."""
-        assert self._life.due() == at, f"nothing ends at {at}: {self._reading.rule}, {self._life.__dict__}"
+        assert self._life.due() == at, f"nothing ends at {at}"
         self._life.run(at)
         self._told(position)
 
