@@ -145,7 +145,8 @@ class Cluster:
             "unix_socket_directories": str(self._folder),
             "fsync": "off",
             "full_page_writes": "off",
-            "max_connections": "200",
+            # A dozen platforms of up to three processes run on it at once, each with a pool of its own.
+            "max_connections": "600",
         }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         log = (self._folder.parent / "postgres.log").open("wb")

@@ -58,11 +58,13 @@ class Server(servers.Cluster):
     def kill(self) -> None:
         """Kill the server and all of its processes at once, as a crash does."""
         if self._server is not None:
-            for child in _children(self._server.pid):
+            children = _children(self._server.pid)
+            for child in children:
                 subprocess.run(["kill", "-9", str(child)], check=False, capture_output=True)
             self._server.kill()
             self._server.wait(timeout=30)
             self._server = None
+            _until_gone(children)
 
     def _give(self, folder: Path) -> None:
         folder.chmod(0o700)
@@ -70,6 +72,13 @@ class Server(servers.Cluster):
             if parent.stat().st_uid == 0 and parent != folder:
                 parent.chmod(parent.stat().st_mode | 0o011)
         shutil.chown(folder, self._user)
+
+
+def _until_gone(pids: list[int]) -> None:
+    """Return when they are: a server does not start while one of the last holds its shared memory."""
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _children(pid: int) -> list[int]:

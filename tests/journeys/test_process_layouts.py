@@ -66,6 +66,7 @@ class Parts(Platform):
             server.terminate()
         for server in self.servers.values():
             server.wait(timeout=30)
+        self.servers.clear()
 
     def ask_at(self, door: str, path: str) -> requests.Response:
         """Read something through one of the doors, as the admin."""
