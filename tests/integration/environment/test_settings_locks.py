@@ -65,11 +65,12 @@ def until_somebody_waits(*, or_ends):
 
 @pytest.fixture
 def at_the_rules(monkeypatch):
-    """Stop the first who is about to follow what was declared; (somebody is there, go on)."""
+    """Stop the first aside who is about to follow what was declared; (somebody is there, go on)."""
     there, on, follow = threading.Event(), threading.Event(), rulebook.follow_units
 
     def halted(*facts):
-        if not there.is_set():
+        # What a test lays out by itself is followed as well, and waits for nobody.
+        if isinstance(threading.current_thread(), Aside) and not there.is_set():
             there.set()
             on.wait(PATIENCE)
         follow(*facts)
@@ -158,16 +159,21 @@ class TestTheDeletionOfASensor:
 
 
 class TestManyAtOnce:
-    def test_are_written_while_a_sensor_of_theirs_goes(self, api, erik, plant, sensor, at_the_rules):
-        """The first of them follows the rules already when somebody deletes the sensor of the last."""
+    @pytest.fixture
+    def stations(self, plant, sensor):
+        """One with settings beside the ``sensor``, which has some too, and one without."""
         first = make_station("First", site=plant)
-        settings = [settle(one, reference_temperature=25) for one in (first, sensor)]
-        third = factories.make_sensor("Third", site=plant)
-        items = [{"action": "update", "id": one.pk, "body": {"reference_temperature": 0}} for one in settings] + [
-            {"action": "create", "body": {"sensor": third.pk, "reference_temperature": 0}}
-        ]
-        there, on = at_the_rules
-        told = []
+        for one in (first, sensor):
+            settle(one, reference_temperature=25)
+        return first, factories.make_sensor("Third", site=plant)
+
+    def race(self, api, erik, sensor, stations, at_the_rules):
+        """Write of all three; the first follows the rules already when others delete the sensors of the rest."""
+        (_, third), (there, on), told = stations, at_the_rules, []
+        items = [
+            {"action": "update", "id": pk, "body": {"reference_temperature": 0}}
+            for pk in AirSettings.objects.order_by("pk").values_list("pk", flat=True)
+        ] + [{"action": "create", "body": {"sensor": third.pk, "reference_temperature": 0}}]
         client = api(erik)
         writing = Aside(lambda: told.append(client.post("/api/air-settings/bulk/", {"items": items}, format="json")))
         assert there.wait(PATIENCE)
@@ -175,9 +181,21 @@ class TestManyAtOnce:
         until_somebody_waits(or_ends=deleting[0])
         on.set()
         for thread in (writing, *deleting):
-            thread.end()
+            thread.join(PATIENCE)
+        return told, [type(thread.error) for thread in (writing, *deleting) if thread.error is not None]
+
+    def test_are_written_while_a_sensor_of_theirs_goes(self, api, erik, sensor, stations, at_the_rules):
+        told, errors = self.race(api, erik, sensor, stations, at_the_rules)
+        assert not errors
         assert (told[0].status_code, told[0].json()["stored"]) == (200, True)
-        assert list(AirSettings.objects.values_list("sensor", "reference_temperature")) == [(first.pk, 0.0)]
+        kept = AirSettings.objects.values_list("sensor", "reference_temperature")
+        assert list(kept) == [(stations[0].pk, 0.0)]
+
+    def test_would_deadlock_if_each_took_its_own_locks(self, api, erik, sensor, stations, at_the_rules, monkeypatch):
+        """The planted fault: settings are locked before the sensors that they are of."""
+        monkeypatch.setattr(services, "hold_sensors", lambda **_: None)
+        told, errors = self.race(api, erik, sensor, stations, at_the_rules)
+        assert OperationalError in errors or told[0].status_code == 503
 
     def _delete(self, sensor, erik):
         mine = Sensor.objects.get(pk=sensor.pk)
