@@ -90,8 +90,10 @@ def _stirs(entry: Entry, asset: int, one: Touched, memory: Memory) -> bool:
 
 def _step_all(entry: Entry, asset: int, looks: Looks, memory: Memory, plant_now: int) -> list[Found]:
     key = (entry.rule_id, asset)
-    # Its delays run by a clock that is as much behind as its readings are late.
-    memory.lags[key] = max(0, plant_now - min(at for _, at, _, _ in looks))
+    # Its delays run by a clock that is as much behind as its readings are late: those that came last, for what came
+    # before them may have been told earlier, had this judge been faster.
+    newest = looks[-1][0]
+    memory.lags[key] = max(0, plant_now - min(at for turn, at, _, _ in looks if turn == newest))
     found = settle_state(entry, asset, _joined(looks), memory)
     if key not in memory.states:
         memory.lags.pop(key, None)

@@ -144,6 +144,20 @@ class TestJudge:
         work(judge)
         assert Alert.objects.get().raised_at == NOW - 3470 * SECOND
 
+    @pytest.mark.parametrize("passes", [1, 2])
+    def test_waits_for_what_comes_on_time_no_longer_because_what_came_before_was_late(
+        self, judge, robot, plant_time, passes
+    ):
+        make_rule(on_delay=timedelta(seconds=30))
+        send(robot, *[(at, 70.0) for at in range(-50, 0)])
+        if passes == 2:
+            work(judge)
+        send(robot, (0, 85.0))
+        work(judge)
+        plant_time["now"] = NOW + 31 * SECOND
+        work(judge)
+        assert Alert.objects.get().raised_at == NOW + 30 * SECOND
+
     def test_tells_of_a_thousand_chatters_in_a_batch_once(self, judge, robot, django_assert_max_num_queries):
         make_rule()
         send(robot, *[(at, 85.0 if at % 2 else 70.0) for at in range(1000)])
