@@ -7,4 +7,4 @@ from tests import servers
 # Before anything imports Django's settings: they read the environment once.
 servers.arrange()
 
-pytest_plugins = [f"tests.plugins.{name}" for name in ("missing", "configured", "cast", "platform", "post")]
+pytest_plugins = [f"tests.plugins.{name}" for name in ("missing", "patience", "configured", "cast", "platform", "post")]

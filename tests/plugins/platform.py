@@ -113,8 +113,9 @@ class Platform:
         self._signal(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Stop as Ctrl-C does; a server that does not stop within 15 s is killed."""
+        """Stop as Ctrl-C does; a server that does not stop within 15 s is killed. What it logged last is printed."""
         self._signal(signal.SIGINT)
+        print(self.log.read_text(errors="replace")[-4000:])
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None:
