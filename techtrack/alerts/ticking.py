@@ -54,7 +54,11 @@ def _ring(memory: Memory, plant_now: int) -> list[Found]:
     if end + memory.lags.get(key, 0) > plant_now:
         memory.wind(key, state, entry.watch)
         return []
-    return settle_state(entry, key[1], [(memory.position, Look(end))], memory)
+    found = settle_state(entry, key[1], [(memory.position, Look(end))], memory)
+    if entry.watch.schedule is not None and memory.states.get(key, State()).seen != state.seen:
+        # A shift began or ended. The log does not tell it, and what was said of it must not be said again by a restart.
+        memory.saved_at = None
+    return found
 
 
 def _lapse(feature: Feature, track: Track, memory: Memory, plant_now: int) -> Iterator[Found]:

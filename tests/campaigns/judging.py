@@ -171,8 +171,7 @@ def arrange_air(seed: int) -> list[Asset]:
     sensors = [factories.make_sensor(f"sensor {every}", expected_interval=every) for every in intervals]
     for _ in range(RULES):
         chosen = dice.sample([sensor.pk for sensor in sensors], dice.randint(0, 2))
-        # Always on duty: over hours the oracle does not know yet which shifts a judge that begins anew tells again.
-        factories.make_rule(assets=chosen, **any_air_rule(dice) | {"schedule": None})
+        factories.make_rule(assets=chosen, **any_air_rule(dice))
     dusty = {"kind": "air_quality", "standard": "eu_eaqi", "limit": 3, "severity": "low"}
     factories.make_rule(parameter="pm2_5", conditions=[dusty])
     rulebook.turn_page()

@@ -183,7 +183,7 @@ def believes_every_clock(patch):
         (forgets_windows_on_restart, 0),
         (forgets_what_holds_on_restart, 0),
         (moves_its_cursor_in_another_transaction, 0),
-        (judges_late_data_by_the_end_of_the_page, 2),
+        (judges_late_data_by_the_end_of_the_page, 0),
     ],
 )
 def test_the_oracle_catches_a_judge_that(plant, seed, monkeypatch):

@@ -29,7 +29,7 @@ from techtrack.telemetry.domain.reading import Batch, Origin, Row
 from tests import factories
 from tests.factories import NOW
 
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 HOT = {"name": "Hot", "parameter": "t", "conditions": [{"kind": "above", "limit": 80.0, "severity": "high"}]}
 
 
@@ -208,6 +208,57 @@ class TestRestart:
         assert last_seen.get() == NOW + SECOND
         work(Judge())
         assert last_seen.get() == NOW + 2 * SECOND
+
+
+class TestAShiftThatIsOver:
+    """What a schedule ends, no reading tells: a judge that begins anew soon after must know it all the same."""
+
+    SHIFT = {"schedule": {"timezone": "UTC", "rrule": "FREQ=HOURLY", "duration": "PT30M"}}
+
+    @pytest.fixture
+    def stand(self, monkeypatch):
+        """Set the plant's clock to so many minutes before NOW, a full hour."""
+
+        def stand(minutes):
+            moment = NOW - timedelta(minutes=minutes)
+            monkeypatch.setattr(clock.plant_now, "_source", lambda: moment)
+
+        stand(120)
+        return stand
+
+    @pytest.mark.parametrize(
+        ("condition", "value"),
+        [
+            pytest.param(HOT["conditions"][0], 99.0, id="a value that stays"),
+            pytest.param({"kind": "no_data", "after": "PT10M", "severity": "high"}, 70.0, id="a silence that goes on"),
+        ],
+    )
+    def test_is_told_once(self, stand, judge, robot, condition, value):
+        make_rule(conditions=[condition], **self.SHIFT)
+        stand(85)
+        send(robot, (-85 * 60, value))
+        for minutes in (85, 74, 59, 29):
+            stand(minutes)
+            work(judge)
+        told = [("raised", NOW - 60 * MINUTE), ("returned", NOW - 30 * MINUTE)]
+        assert list(AlertEvent.objects.order_by("pk").values_list("kind", "at")) == told
+        work(Judge())
+        assert list(AlertEvent.objects.order_by("pk").values_list("kind", "at")) == told
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    def test_is_not_told_if_nothing_held_by_then(self, stand, judge, robot, restarts):
+        """Two values are needed; the second was measured before the shift, but came when it was over."""
+        make_rule(count={"n": 2, "of": 2}, **self.SHIFT)
+        send(robot, (-85 * 60, 99.0))
+        for minutes in (85, 59, 29):
+            stand(minutes)
+            work(judge)
+        send(robot, (-80 * 60, 99.0))
+        work(judge)
+        if restarts:
+            judge = Judge()
+        work(judge)
+        assert not AlertEvent.objects.exists()
 
 
 class TestSaving:

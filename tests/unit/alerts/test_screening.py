@@ -144,10 +144,11 @@ class PlainFold:
             for key, one in self.watched.items():
                 samples = [current[feature, key[1]] for feature in one.watch.features]
                 self._say(key, one.take(samples, entry.position))
-                times.setdefault(key, []).extend(at for some in samples for at, _ in some)
-        for key, some in times.items():
-            if some:
-                self.watched[key].lag = max(0, now - min(some))
+                if came := [at for some in samples for at, _ in some]:
+                    times[key] = min(came)
+        for key, at in times.items():
+            # As late as what the last entry brought of it.
+            self.watched[key].lag = max(0, now - at)
 
     def _current(self, feature, asset, rows):
         """Give what is newer than all before; what is not, is told to those who judge late data."""
