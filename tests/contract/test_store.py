@@ -241,6 +241,13 @@ class TestMarking:
         grow(store, 4, 6, said)
         assert store.readings([1])[1].quality("speed").tolist() == [2, 2, 2, 0, 2, 0]
 
+    def test_lets_no_mark_of_an_asset_grow_that_is_gone(self, store):
+        store.forget(1, now=NOW)
+        # A test that was under way when the asset was deleted.
+        position = doubt(store, Quality.BAD, 0, 2, flag="stuck")
+        grow(store, 2, 5, position)
+        assert store.head() == position
+
     def test_lays_many_marks_at_once(self, store):
         put(store, *((asset, at * HOUR, {"speed": float(at)}) for asset in (1, 2) for at in range(6)))
         marks = [

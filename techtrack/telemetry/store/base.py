@@ -47,7 +47,10 @@ class Packed(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """The mark of a test that took ``position`` goes on up to the end of ``mark``, which begins where it grows."""
+    """The mark of a test that took ``position`` goes on up to the end of ``mark``, which begins where it grows.
+
+    Of an asset that is gone none does.
+    """
 
     mark: Mark
     position: int

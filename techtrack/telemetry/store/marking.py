@@ -15,12 +15,14 @@ from techtrack.telemetry.store import chunks, segments
 from techtrack.telemetry.store.base import Growth
 from techtrack.telemetry.store.sql import ask
 
-# Never shorter: another process may have seen more. What a person said is no test's to change.
+# Never shorter: another process may have seen more. What a person said is no test's to change. Of an asset that is gone
+# a mark may have been laid a moment later, and waits for the compactor to be dropped.
 _GROW = """
 WITH grown (asset_id, position, end_at) AS (VALUES {rows})
 UPDATE telemetry_qualitymark SET end_at = grown.end_at FROM grown
 WHERE telemetry_qualitymark.asset_id = grown.asset_id AND telemetry_qualitymark.position = grown.position
     AND telemetry_qualitymark.end_at < grown.end_at AND telemetry_qualitymark.flag <> ''
+    AND NOT EXISTS (SELECT 1 FROM telemetry_forgotten WHERE telemetry_forgotten.asset_id = grown.asset_id)
 RETURNING telemetry_qualitymark.asset_id, telemetry_qualitymark.position
 """
 

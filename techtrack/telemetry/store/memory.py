@@ -58,6 +58,8 @@ class MemoryStore:
         mark, there = growth.mark, self._marked.get(growth.position)
         if there is None or there not in self._marks or not there.flag or there.end >= mark.end:
             return False
+        if mark.asset in self._forgotten:
+            return False
         longer = replace(there, end=mark.end)
         self._marks[self._marks.index(there)] = self._marked[growth.position] = longer
         return True
