@@ -147,7 +147,9 @@ def _whole_hours(floor: int) -> int:
 def _stretch(floor: int, last: int) -> View:
     """Decode the log from the watermark on up to ``last``, as much as one fold takes."""
     view, room = View(floor, floor), 2 * settings.FOLD_READINGS
-    while room > 0 and (limit := min(_as_many_as_fit(view.position, room), last - view.position)):
+    # Another compactor may have swept what it folded meanwhile: then a page ends beyond ``last``, and who writes what
+    # came of it finds that it was overtaken.
+    while room > 0 and (limit := min(_as_many_as_fit(view.position, room), last - view.position)) > 0:
         rows = segments.fetch(after=view.position, limit=limit)
         view = view.advanced(rows)
         room = 2 * settings.FOLD_READINGS - sum(len(block) for block in view.blocks)

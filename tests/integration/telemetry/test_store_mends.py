@@ -185,6 +185,21 @@ class TestCompaction:
         assert not Chunk.objects.exists()
         assert not Rollup.objects.exists()
 
+    def test_ends_where_another_has_swept_what_it_was_about_to_read(self):
+        """The next page ends beyond where the fold was to end; the transaction of the slower one will fail."""
+        store = DatabaseStore()
+        for at in range(3):
+            put(store, (1, START + at, {"t": 1.0}))
+        slower = segments.watermark()
+        compaction.compact(NOW, force=True)
+        for at in range(3, 6):
+            put(store, (1, START + at, {"t": 1.0}))
+        assert not Segment.objects.filter(position__lte=3).exists()
+        view = compaction._stretch(slower, 2)
+        assert view.position == 5
+        with pytest.raises(compaction.Overtaken):
+            compaction._advance(view)
+
 
 class TestDeletionOfAnAsset:
     """It meets those who correct its readings."""
